@@ -1,0 +1,346 @@
+"""What must hold between sections: one function per rule, each with the remedy in its words.
+
+A rule's annotated parameters are the sections it needs; the loader runs it whenever those parsed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from settings.problems import Problem
+from settings.sections import (
+    Backend,
+    Cache,
+    Cluster,
+    Database,
+    Docs,
+    Edge,
+    Frontend,
+    Images,
+    Network,
+    Protection,
+    Quantities,
+    SecretKey,
+    Storage,
+    Surfaces,
+    amount,
+)
+
+RULES: list[Callable[..., Iterator[Problem]]] = []
+
+OWNED_ENV = frozenset(
+    [
+        "SKILLFLAW_CACHE_TYPE",
+        "SKILLFLAW_CONFIG_DIR",
+        "SKILLFLAW_CONFIG_MODEL",
+        "SKILLFLAW_DATABASE_URL",
+        "SKILLFLAW_DB_CONNECTION_SETTINGS",
+        "SKILLFLAW_HOST",
+        "SKILLFLAW_LOG_ENV",
+        "SKILLFLAW_LOG_FILE",
+        "SKILLFLAW_MAX_OVERFLOW",
+        "SKILLFLAW_NEW_USER_IS_ACTIVE",
+        "SKILLFLAW_OPEN_BROWSER",
+        "SKILLFLAW_POOL_SIZE",
+        "SKILLFLAW_PORT",
+        "SKILLFLAW_REDIS_DB",
+        "SKILLFLAW_REDIS_HOST",
+        "SKILLFLAW_REDIS_PORT",
+        "SKILLFLAW_REDIS_URL",
+        "SKILLFLAW_SECRET_KEY",
+        "SKILLFLAW_SECRET_KEY_FILE",
+        "SKILLFLAW_SUPERUSER",
+        "SKILLFLAW_SUPERUSER_PASSWORD",
+        "SKILLFLAW_WEBHOOK_AUTH_ENABLE",
+        "SKILLFLAW_WORKERS",
+        "UVICORN_HOST",
+        "UVICORN_PORT",
+        "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN",
+        "UVICORN_TIMEOUT_KEEP_ALIVE",
+        "WEB_CONCURRENCY",
+    ]
+)
+"""Environment of the backend that only the program sets: it is derived from other sections, or the
+application documents it and the deployment rests on it."""
+
+_SECRET_WORD = re.compile(r"PASSWORD|SECRET|TOKEN|API_?KEY|PRIVATE|CREDENTIAL")
+_CREDENTIALS = re.compile(r"://[^/@]*:[^/@]*@")
+_MUTABLE = re.compile(r"^[^@]*(:latest|(^|/)[^:/]*)$")
+
+
+def rule(check: Callable[..., Iterator[Problem]]) -> Callable[..., Iterator[Problem]]:
+    """Registers a rule with the loader."""
+    RULES.append(check)
+    return check
+
+
+# --- exposure ----------------------------------------------------------------------------------
+
+
+@rule
+def hosts_are_distinct(surfaces: Surfaces) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name, row in surfaces.present().items():
+        if row.host in seen:
+            yield Problem(
+                path=f"surfaces.{name}.host",
+                found=f"{row.host}, which is also surfaces.{seen[row.host]}.host",
+                allowed="one host per surface",
+                remedy="give each surface a host of its own, so that routes and certificates cannot collide",
+            )
+        seen.setdefault(row.host, name)
+
+
+@rule
+def surfaces_have_an_edge(surfaces: Surfaces, edge: Edge) -> Iterator[Problem]:
+    chosen = [name for name in ("ingress", "gateway") if getattr(edge, name) is not None]
+    if len(chosen) == 2 or (surfaces.present() and not chosen):
+        yield Problem(
+            path="edge",
+            found=" and ".join(chosen) or "neither ingress nor gateway",
+            allowed="exactly one of ingress, gateway",
+            remedy="write edge.ingress.className, or edge.gateway.name and .namespace, but not both",
+        )
+
+
+@rule
+def ui_knows_its_backend(surfaces: Surfaces, frontend: Frontend) -> Iterator[Problem]:
+    if surfaces.app and not surfaces.api and not frontend.backend_url:
+        yield Problem(
+            path="surfaces.app",
+            found="a web UI without surfaces.api and without frontend.backendUrl",
+            allowed="surfaces.api, from whose host the UI's BACKEND_URL is derived, or frontend.backendUrl",
+            remedy="add surfaces.api, or set frontend.backendUrl, e.g. http://skillflaw-backend:7860",
+        )
+
+
+@rule
+def exposed_surfaces_have_images(surfaces: Surfaces, images: Images) -> Iterator[Problem]:
+    for surface, image in (("app", "frontend"), ("docs", "docs")):
+        if getattr(surfaces, surface) and getattr(images, image) is None:
+            yield _missing_image(image, f"surfaces.{surface}")
+
+
+@rule
+def in_cluster_state_has_images(database: Database, cache: Cache, images: Images) -> Iterator[Problem]:
+    if database.in_cluster and images.postgres is None:
+        yield _missing_image("postgres", "database.inCluster")
+    if cache.in_cluster and images.redis is None:
+        yield _missing_image("redis", "cache.inCluster")
+
+
+def _missing_image(image: str, needed_by: str) -> Problem:
+    return Problem(
+        path=f"images.{image}",
+        found=f"nothing, but {needed_by} needs it",
+        allowed="an image by tag or digest",
+        remedy=f"set images.{image}, or remove {needed_by}",
+    )
+
+
+# --- more than one replica ---------------------------------------------------------------------
+
+
+@rule
+def replicas_share_a_volume(backend: Backend, storage: Storage) -> Iterator[Problem]:
+    if backend.scale.most > 1 and storage.access_mode != "ReadWriteMany":
+        yield Problem(
+            path="backend.scale",
+            found=f"up to {backend.scale.most} replicas on a {storage.access_mode} volume",
+            allowed="several replicas on a ReadWriteMany volume, or one replica",
+            remedy="set storage.accessMode to ReadWriteMany, or backend.scale to {replicas: 1}",
+        )
+
+
+@rule
+def replicas_share_a_cache(backend: Backend, cache: Cache) -> Iterator[Problem]:
+    if backend.scale.most > 1 and cache.none:
+        yield Problem(
+            path="cache.none",
+            found=f"no shared cache for up to {backend.scale.most} replicas",
+            allowed="cache.inCluster or cache.external with several replicas",
+            remedy="choose cache.inCluster or cache.external, or set backend.scale to {replicas: 1}",
+        )
+
+
+@rule
+def replicas_under_protection_use_an_external_database(
+    backend: Backend, database: Database, protection: Protection
+) -> Iterator[Problem]:
+    if protection.enabled and backend.scale.most > 1 and database.in_cluster:
+        yield Problem(
+            path="database.inCluster",
+            found=f"one database pod behind up to {backend.scale.most} protected replicas",
+            allowed="database.external when a protected backend has several replicas",
+            remedy="externalize state first: choose database.external, or backend.scale {replicas: 1}",
+        )
+
+
+@rule
+def scale_is_a_range(backend: Backend) -> Iterator[Problem]:
+    fewest = getattr(backend.scale, "min", 1)
+    if fewest > backend.scale.most:
+        yield Problem(
+            path="backend.scale.max",
+            found=f"max {backend.scale.most} below min {fewest}",
+            allowed="min <= max",
+            remedy=f"raise backend.scale.max to {fewest} or more",
+        )
+
+
+@rule
+def connections_fit_the_server(backend: Backend, database: Database) -> Iterator[Problem]:
+    # A rollout doubles the pods: those that leave keep their connections through their grace
+    # period and do not count against maxSurge. 14 = bootstrap 4, pg_dump 2, exporter 3, people 5.
+    pods = 2 * backend.scale.most + 1
+    each = database.pool_size + database.max_overflow
+    needed, usable = pods * each + 14, database.max_connections - 3
+    if needed > usable:
+        fit = (usable - 14) // pods
+        yield Problem(
+            path="database.poolSize",
+            found=f"{pods} pods in a rollout x {each} connections + 14 = {needed}, of {usable} usable",
+            allowed="(2 x replicas + 1) x (poolSize + maxOverflow) + 14 <= maxConnections - 3",
+            remedy=(f"lower poolSize + maxOverflow to {fit}, or " if fit > 0 else "")
+            + f"set database.maxConnections to {needed + 3} if the server allows them",
+        )
+
+
+# --- protection --------------------------------------------------------------------------------
+
+
+@rule
+def protected_hosts_have_certificates(
+    surfaces: Surfaces, edge: Edge, protection: Protection
+) -> Iterator[Problem]:
+    if not protection.enabled or edge.issuer:
+        return
+    for name, row in surfaces.present().items():
+        # A Gateway terminates TLS itself: its listener, not the route, names the certificate.
+        if row.tls is None and not edge.gateway:
+            yield Problem(
+                path=f"surfaces.{name}.tls",
+                found="nothing, so the controller's default certificate would serve the host",
+                allowed="surfaces.*.tls.secretName or edge.issuer under protection",
+                remedy=f"set edge.issuer, or surfaces.{name}.tls.secretName to a kubernetes.io/tls Secret",
+            )
+
+
+@rule
+def protected_images_are_pinned(images: Images, protection: Protection) -> Iterator[Problem]:
+    for name in ("backend", "frontend", "docs", "postgres", "redis"):
+        reference = getattr(images, name)
+        if protection.enabled and reference and _MUTABLE.match(reference):
+            bare = reference.removesuffix(":latest")
+            yield Problem(
+                path=f"images.{name}",
+                found=f"{reference}, which names whatever was pushed last",
+                allowed="NAME@sha256:DIGEST (preferred) or a fixed tag under protection",
+                remedy="fill in the digest: "
+                f"`docker buildx imagetools inspect {bare}:TAG --format '{{{{.Manifest.Digest}}}}'` "
+                f"prints it, then write {bare}@sha256:…",
+            )
+
+
+@rule
+def protected_docs_are_meant(surfaces: Surfaces, protection: Protection) -> Iterator[Problem]:
+    if protection.enabled and surfaces.docs and not surfaces.docs.public:
+        yield Problem(
+            path="surfaces.docs.public",
+            found="documentation on a public host, not said to be meant",
+            allowed="public: true under protection",
+            remedy="write surfaces.docs.public: true, or remove surfaces.docs",
+        )
+
+
+# --- the backend's own -------------------------------------------------------------------------
+
+
+@rule
+def env_leaves_the_program_its_own(backend: Backend) -> Iterator[Problem]:
+    for name in sorted(backend.env.keys() & OWNED_ENV):
+        yield Problem(
+            path=f"backend.env.{name}",
+            found="a variable the program sets itself",
+            allowed="variables that no section derives",
+            remedy="remove it and use the section it belongs to",
+        )
+
+
+@rule
+def env_holds_no_secrets(backend: Backend) -> Iterator[Problem]:
+    for name in sorted(backend.env.keys() - OWNED_ENV):
+        if _SECRET_WORD.search(name.upper()) or _CREDENTIALS.search(backend.env[name]):
+            yield Problem(
+                path=f"backend.env.{name}",
+                found="what looks like a secret, in a section that is stored in plain text",
+                allowed="plain values",
+                remedy="store it as a credential inside SkillFlaw, whose variables are encrypted",
+            )
+
+
+@rule
+def requests_stay_within_limits(
+    backend: Backend, frontend: Frontend, docs: Docs, database: Database
+) -> Iterator[Problem]:
+    workloads = {"backend": backend, "frontend": frontend, "docs": docs}
+    if database.in_cluster:
+        workloads["database.inCluster"] = database.in_cluster
+    for path, workload in workloads.items():
+        requests, limits = workload.resources.requests, workload.resources.limits
+        for field in Quantities.model_fields:
+            asked, limit = getattr(requests, field), getattr(limits, field)
+            if amount(asked) > amount(limit):
+                key = field.replace("_", "-")
+                yield Problem(
+                    path=f"{path}.resources.requests.{key}",
+                    found=f"a request of {asked} above the limit of {limit}",
+                    allowed="requests <= limits",
+                    remedy=f"lower the request, or raise {path}.resources.limits.{key}",
+                )
+
+
+# --- references --------------------------------------------------------------------------------
+
+
+@rule
+def existing_key_has_a_version(secret_key: SecretKey) -> Iterator[Problem]:
+    if secret_key.existing and secret_key.existing.version is None:
+        yield Problem(
+            path="secretKey.existing.version",
+            found="nothing, so a new key in the same Secret would reach no pod",
+            allowed="any word that changes with the key",
+            remedy="write a version, e.g. the date the key was made",
+        )
+
+
+@rule
+def existing_claim_says_what_it_allows(storage: Storage) -> Iterator[Problem]:
+    if storage.existing_claim and "access_mode" not in storage.model_fields_set:
+        yield Problem(
+            path="storage.accessMode",
+            found=f"nothing about the existing claim {storage.existing_claim}",
+            allowed="ReadWriteMany (shared) or ReadWriteOnce",
+            remedy="write the access mode the claim really has",
+        )
+
+
+@rule
+def policies_know_the_edge(surfaces: Surfaces, network: Network) -> Iterator[Problem]:
+    if network.policies and surfaces.present() and network.edge_namespace is None:
+        yield Problem(
+            path="network.edgeNamespace",
+            found="closed network policies, behind which the edge could reach no pod",
+            allowed="the namespace of the ingress controller or Gateway",
+            remedy="set network.edgeNamespace, e.g. to traefik, or network.policies to false",
+        )
+
+
+@rule
+def cluster_is_named(cluster: Cluster, kubeconfig: bool) -> Iterator[Problem]:
+    if cluster.context is None and not kubeconfig:
+        yield Problem(
+            path="cluster.context",
+            found="nothing, and no secret kubeconfig",
+            allowed="a context of the kubeconfig; the ambient one is never used",
+            remedy="set cluster.context, or `pulumi config set --secret kubeconfig < FILE`",
+        )

@@ -1,0 +1,551 @@
+"""The sections of a stack file: every key, its type, its one default and what it means."""
+
+import re
+from decimal import Decimal
+from ipaddress import IPv4Network, ip_network
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+class Section(BaseModel):
+    """A frozen part of the stack file: camelCase in YAML, snake_case in Python, no unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        coerce_numbers_to_str=True,
+    )
+
+
+class OneOf(Section):
+    """A section that chooses exactly one of its `alternatives`."""
+
+    alternatives: ClassVar[tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        chosen = [name for name in self.alternatives if getattr(self, name) is not None]
+        if len(chosen) != 1:
+            raise PydanticCustomError(
+                "one_of",
+                "{count} alternatives chosen",
+                {"count": len(chosen), "keys": [to_camel(name) for name in self.alternatives]},
+            )
+        return self
+
+
+# --- words of Kubernetes -----------------------------------------------------------------------
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+"""The name of a Kubernetes object, narrowed to what every kind accepts."""
+
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
+"""The name of a Kubernetes object whose kind also allows dots (secrets, classes)."""
+
+DataKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
+"""A key inside a Kubernetes Secret."""
+
+Host = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        max_length=253,
+    ),
+]
+"""A fully qualified host name in lower case, without port or scheme."""
+
+Image = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][-._a-zA-Z0-9:]*(/[-._a-z0-9]+)*(:[-._a-zA-Z0-9]{1,128})?"
+        r"(@sha256:[0-9a-f]{64})?$"
+    ),
+]
+"""An image by tag, digest or both."""
+
+Url = Annotated[str, Field(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
+"""An http(s) origin without credentials or a path; the trailing slash is the operator's choice."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Replicas = Annotated[int, Field(ge=1, le=100)]
+Uid = Annotated[int, Field(ge=10000, le=2**31 - 1)]
+"""A user or group id: at least 10000, so it is no account of the node."""
+
+_QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|Ki|[MGTP]i?)?$")
+_FACTOR = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_FACTOR |= {f"{prefix}i": 2 ** (10 * power) for power, prefix in enumerate("KMGTP", start=1)}
+
+
+def amount(quantity: str) -> Decimal:
+    """The number a Kubernetes quantity such as `500m` or `4Gi` stands for."""
+    number, suffix = _QUANTITY.fullmatch(quantity).groups()
+    return Decimal(number) * (_FACTOR[suffix] if suffix else 1)
+
+
+def _quantity(text: str) -> str:
+    if not _QUANTITY.fullmatch(text) or amount(text) <= 0:
+        raise PydanticCustomError("quantity", "not a Kubernetes quantity")
+    return text
+
+
+Quantity = Annotated[str, AfterValidator(_quantity)]
+"""A Kubernetes quantity above zero, such as `500m`, `2` or `4Gi`."""
+
+
+def _ipv4_range(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        network = None
+    if not isinstance(network, IPv4Network):
+        raise PydanticCustomError("cidr", "not an IPv4 range in CIDR form")
+    return text
+
+
+Cidr = Annotated[str, AfterValidator(_ipv4_range)]
+"""An IPv4 range in CIDR form without host bits, such as `10.20.0.0/16`."""
+
+
+class Quantities(Section):
+    """Amounts under the names a pod gives them."""
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: name.replace("_", "-"),
+        # What is left out of a stack file falls back to the workload's own default.
+        json_schema_extra=lambda schema: schema.pop("required"),
+    )
+
+    cpu: Quantity
+    """CPU in cores (`2`) or thousandths (`500m`)."""
+    memory: Quantity
+    """Memory in bytes (`4Gi`)."""
+    ephemeral_storage: Quantity
+    """Writable disk of the node: emptyDirs and logs, in bytes (`1Gi`)."""
+
+
+class Resources(Section):
+    """Requests and limits of a container; keys left out keep the workload's default."""
+
+    requests: Quantities
+    """What the scheduler reserves."""
+    limits: Quantities
+    """What the node enforces."""
+
+    @field_validator("requests", "limits", mode="before")
+    @classmethod
+    def _over_defaults(cls, given: Any, info: Any) -> Any:
+        default = cls.model_fields[info.field_name].default
+        return {**default.model_dump(by_alias=True), **given} if isinstance(given, dict) else given
+
+
+class SecretRef(Section):
+    """A key of a Secret that exists in the stack's namespace."""
+
+    secret_name: ObjectName
+    """Name of the Secret."""
+    key: DataKey
+    """Key inside the Secret."""
+
+
+class Identity(Section):
+    """Whom a workload's processes run as."""
+
+    uid: Uid = 10001
+    """User id of every process of the workload."""
+    gid: Uid = 10001
+    """Group id of every process, and the group that owns its volumes."""
+
+
+# --- sections ----------------------------------------------------------------------------------
+
+
+class Cluster(Section):
+    """Which cluster the stack lives in. The ambient context is never used."""
+
+    context: Annotated[str, Field(min_length=1)] | None = None
+    """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set."""
+
+
+class Namespace(Section):
+    """The namespace that holds everything; Pod Security `restricted` is enforced in one the stack creates."""
+
+    name: Name = "skillflaw"
+    """Name of the namespace."""
+    create: bool = True
+    """Whether the stack creates the namespace, or finds it."""
+
+
+class Images(Section):
+    """What runs. By digest in production, so that a preview shows what changes."""
+
+    backend: Image
+    """Backend, e.g. `ghcr.io/cwinux/skillflaw_backend@sha256:…`."""
+    frontend: Image | None = None
+    """Web UI; needed by `surfaces.app`."""
+    docs: Image | None = None
+    """Documentation; needed by `surfaces.docs`."""
+    postgres: Image | None = None
+    """PostgreSQL; needed by `database.inCluster`."""
+    redis: Image | None = None
+    """Redis; needed by `cache.inCluster`."""
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """When nodes ask the registry."""
+    pull_secret: ObjectName | None = None
+    """Existing Secret with the registry's credentials."""
+
+
+class Tls(Section):
+    """The certificate of one host."""
+
+    secret_name: ObjectName
+    """Existing Secret of type kubernetes.io/tls."""
+
+
+class Surface(Section):
+    """One public host."""
+
+    host: Host
+    """Public host name."""
+    tls: Tls | None = None
+    """The host's own certificate. Without it: `edge.issuer`, or the controller's default certificate."""
+
+
+PathGroup = Literal["health", "run", "responses", "mcp", "management"]
+
+
+class ApiSurface(Surface):
+    """The backend's API on a host of its own."""
+
+    allow: Annotated[tuple[PathGroup, ...], Field(min_length=1)] = ("health", "run", "responses", "mcp")
+    """Groups of paths that are open; everything else answers 404. `management` is all of `/api/`."""
+
+
+class AppSurface(Surface):
+    """The web UI, with the API it needs on the same host."""
+
+
+class DocsSurface(Surface):
+    """The documentation."""
+
+    public: bool = False
+    """Says that publishing the documentation is meant; protection asks for it."""
+
+
+class Surfaces(Section):
+    """The one census of what is public. An absent row means: no workload, no route."""
+
+    api: ApiSurface | None = None
+    """Programs call the backend here."""
+    app: AppSurface | None = None
+    """People use the web UI here."""
+    docs: DocsSurface | None = None
+    """People read the documentation here."""
+
+    def present(self) -> dict[str, Surface]:
+        """The rows that exist, by name."""
+        return {name: row for name in ("api", "app", "docs") if (row := getattr(self, name)) is not None}
+
+
+class IngressEdge(Section):
+    """Routes as Ingress objects."""
+
+    class_name: ObjectName
+    """IngressClass of the controller."""
+
+
+class GatewayEdge(Section):
+    """Routes as HTTPRoute objects attached to a Gateway that exists."""
+
+    name: ObjectName
+    """Name of the Gateway."""
+    namespace: Name
+    """Namespace of the Gateway."""
+    https_listener: Name = "https"
+    """Listener (sectionName) that terminates TLS."""
+    http_listener: Name | None = "http"
+    """Listener whose requests are redirected to HTTPS; null where the Gateway has none."""
+
+
+class Edge(Section):
+    """How public hosts reach the cluster."""
+
+    ingress: IngressEdge | None = None
+    """Use an ingress controller."""
+    gateway: GatewayEdge | None = None
+    """Use the Gateway API."""
+    issuer: ObjectName | None = None
+    """cert-manager ClusterIssuer that makes the certificates of hosts without `tls`."""
+    annotations: dict[str, str] = {}
+    """Extra annotations of every route, for the controller at hand."""
+    await_address: bool = False
+    """Whether `pulumi up` waits until the controller publishes an address."""
+
+
+class FixedScale(Section):
+    """A fixed number of replicas."""
+
+    replicas: Replicas
+    """Number of pods."""
+
+    @property
+    def most(self) -> int:
+        """The most pods this scale can ask for."""
+        return self.replicas
+
+
+class AutoScale(Section):
+    """A number of replicas that follows CPU use."""
+
+    min: Annotated[int, Field(ge=2, le=100)]
+    """Fewest pods; at least 2, so that losing one is no outage."""
+    max: Replicas
+    """Most pods."""
+    cpu_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    """Target CPU use, in percent of the request."""
+
+    @property
+    def most(self) -> int:
+        """The most pods this scale can ask for."""
+        return self.max
+
+
+def _kind_of_scale(value: Any) -> str:
+    if isinstance(value, AutoScale) or (isinstance(value, dict) and not value.keys() & {"replicas"}):
+        return "auto"
+    return "fixed"
+
+
+Scale = Annotated[
+    Annotated[FixedScale, Tag("fixed")] | Annotated[AutoScale, Tag("auto")],
+    Discriminator(_kind_of_scale),
+]
+
+
+class BackendResources(Resources):
+    """The guide's figures."""
+
+    requests: Quantities = Quantities(cpu="500m", memory="1Gi", ephemeral_storage="512Mi")
+    limits: Quantities = Quantities(cpu="2", memory="4Gi", ephemeral_storage="4Gi")
+
+
+ProbePath = Annotated[str, Field(pattern=r"^/[-._/a-zA-Z0-9]*$")]
+
+
+class Probes(Section):
+    """Paths the kubelet asks."""
+
+    startup: ProbePath = "/health_check"
+    """Answers once migrations are done and state is reachable."""
+    readiness: ProbePath = "/health_check"
+    """Fails while database or cache are down: the pod leaves the Service."""
+    liveness: ProbePath = "/health"
+    """Fails only when the process itself is stuck: the container restarts. Never asks state."""
+
+
+class Backend(Identity):
+    """The application."""
+
+    scale: Scale = FixedScale(replicas=2)
+    """`{replicas}` or `{min, max, cpuPercent}`."""
+    resources: BackendResources = BackendResources()
+    """Requests and limits per pod."""
+    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    """Extra environment. Secrets do not belong here, and what the program owns is refused."""
+    longest_flow_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    """The longest flow a rollout or a proxy must not cut, in seconds."""
+    pre_stop_seconds: Annotated[int, Field(ge=1, le=120)] = 15
+    """How long a leaving pod still accepts requests while proxies learn that it leaves, in seconds."""
+    probes: Probes = Probes()
+    """Paths the kubelet asks."""
+
+
+class WebResources(Resources):
+    """What nginx with static files needs."""
+
+    requests: Quantities = Quantities(cpu="50m", memory="64Mi", ephemeral_storage="64Mi")
+    limits: Quantities = Quantities(cpu="500m", memory="256Mi", ephemeral_storage="256Mi")
+
+
+class Web(Identity):
+    """A stateless web server."""
+
+    replicas: Replicas = 2
+    """Number of pods."""
+    port: Port = 80
+    """Port the container listens on."""
+    resources: WebResources = WebResources()
+    """Requests and limits per pod."""
+
+
+class Frontend(Web):
+    """The web UI; runs when `surfaces.app` exists."""
+
+    backend_url: Url | None = None
+    """What the UI's server proxies to. Default: `https://<surfaces.api.host>/`."""
+
+
+class Docs(Web):
+    """The documentation; runs when `surfaces.docs` exists."""
+
+
+class DatabaseResources(Resources):
+    """A small PostgreSQL."""
+
+    requests: Quantities = Quantities(cpu="250m", memory="512Mi", ephemeral_storage="128Mi")
+    limits: Quantities = Quantities(cpu="2", memory="2Gi", ephemeral_storage="1Gi")
+
+
+class InClusterDatabase(Identity):
+    """One PostgreSQL in the stack's namespace."""
+
+    size: Quantity = "10Gi"
+    """Size of its volume; can grow, never shrink."""
+    class_name: ObjectName | None = None
+    """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
+    resources: DatabaseResources = DatabaseResources()
+    """Requests and limits."""
+
+
+class ExternalDatabase(SecretRef):
+    """A PostgreSQL that others run; the Secret's key holds the whole `postgresql://…` URL."""
+
+
+class Database(OneOf):
+    """Where flows, users and keys live."""
+
+    alternatives: ClassVar = ("in_cluster", "external")
+
+    in_cluster: InClusterDatabase | None = None
+    """One PostgreSQL in the stack's namespace."""
+    external: ExternalDatabase | None = None
+    """A PostgreSQL that others run."""
+    max_connections: Annotated[int, Field(ge=20, le=10000)] = 100
+    """Connections the server allows; the in-cluster one is started with it."""
+    pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+    """Connections each backend process keeps."""
+    max_overflow: Annotated[int, Field(ge=0, le=100)] = 6
+    """Connections each backend process may open beyond its pool."""
+
+
+class InClusterCache(Identity):
+    """One Redis in the stack's namespace; it holds nothing that cannot be lost."""
+
+    memory: Quantity = "256Mi"
+    """Memory limit of the container; Redis evicts at 75 % of it."""
+
+
+class ExternalCache(SecretRef):
+    """A Redis that others run; the Secret's key holds the whole `redis://…` or `rediss://…` URL."""
+
+
+class Cache(OneOf):
+    """Where intermediate results of flows live, shared by all replicas."""
+
+    alternatives: ClassVar = ("in_cluster", "external", "none")
+
+    in_cluster: InClusterCache | None = None
+    """One Redis in the stack's namespace."""
+    external: ExternalCache | None = None
+    """A Redis that others run."""
+    none: Literal[True] | None = None
+    """No shared cache: each process keeps its own. For one replica only."""
+
+
+class Storage(Section):
+    """The volume behind SKILLFLAW_CONFIG_DIR: uploads and MCP server lists."""
+
+    size: Quantity = "10Gi"
+    """Size of the claim; can grow, never shrink."""
+    class_name: ObjectName | None = None
+    """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    """How many nodes may mount it. Frozen after the first `up`; of an existing claim, what it allows."""
+    existing_claim: Name | None = None
+    """A claim that exists; then the stack creates none."""
+
+
+class ExistingSecretKey(SecretRef):
+    """A key that others keep."""
+
+    version: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Any word; change it when the Secret's content changes, and pods are replaced."""
+
+
+class SecretKey(Section):
+    """The key that encrypts stored credentials and signs sessions. Generated unless `existing` is given."""
+
+    existing: ExistingSecretKey | None = None
+    """Use a key that exists instead of a generated one."""
+    accept_loss: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """Fingerprint of the key whose encrypted data may be lost: lets a deliberate change of key pass."""
+
+
+class Superuser(Section):
+    """The first administrator, created once. Later changes here do not change the account."""
+
+    username: Annotated[str, Field(pattern=r"^[-._@a-zA-Z0-9]+$", max_length=150)] = "skillflaw"
+    """Login name."""
+    password: SecretRef | None = None
+    """The password in a Secret that exists; generated when left out."""
+
+
+class Egress(Section):
+    """A destination the backend may reach beyond the public internet."""
+
+    cidr: Cidr
+    """IPv4 range."""
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    """TCP ports."""
+
+
+class Network(Section):
+    """What may talk to what."""
+
+    policies: bool = True
+    """Whether the stack closes its namespace with NetworkPolicies."""
+    edge_namespace: Name | None = None
+    """Namespace whose pods are the ingress controller or Gateway."""
+    egress: tuple[Egress, ...] = ()
+    """Further destinations of the backend, e.g. a database in a private range."""
+
+
+class Protection(Section):
+    """Whether losing or weakening this environment would hurt somebody."""
+
+    enabled: bool = True
+    """On: stateful resources refuse to be deleted or replaced, and unsafe settings are refused."""
+
+
+class Settings(Section):
+    """A whole stack file, without its secrets."""
+
+    cluster: Cluster
+    namespace: Namespace = Namespace()
+    images: Images
+    surfaces: Surfaces = Surfaces()
+    edge: Edge = Edge()
+    backend: Backend = Backend()
+    frontend: Frontend = Frontend()
+    docs: Docs = Docs()
+    database: Database
+    cache: Cache
+    storage: Storage = Storage()
+    secret_key: SecretKey = SecretKey()
+    superuser: Superuser = Superuser()
+    network: Network = Network()
+    protection: Protection = Protection()

@@ -1,0 +1,167 @@
+"""An honest double of the Pulumi engine: what the program would register, without an engine.
+
+Stricter and truer than the SDK's mocks: it refuses duplicate URNs, names unnamed objects after their
+content (so that a replaced ConfigMap changes the pods that read it, as in the real engine), and hands
+out what was declared only after everything was.
+"""
+
+import asyncio
+import hashlib
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+ROOT = Path(__file__).parents[2]
+SECRET_MARK = rpc._special_sig_key
+SENTINEL = "s3ntinel"
+"""Appears in every generated secret."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One registered resource."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    request: Any
+
+    @property
+    def kind(self) -> str:
+        return self.type.rsplit(":", 1)[-1]
+
+
+@dataclass
+class Program:
+    """Everything one run of the program registered."""
+
+    resources: dict[str, Declared] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """Names of Kubernetes objects by URN, invented ones included."""
+
+    def of(self, *kinds: str) -> list[Declared]:
+        """Resources of some kinds, components aside."""
+        return [
+            declared
+            for declared in self.resources.values()
+            if declared.kind in kinds and not declared.type.startswith("skillflaw:")
+        ]
+
+    def one(self, kind: str, name: str) -> Declared:
+        """The resource of a kind with a logical name."""
+        (declared,) = [declared for declared in self.of(kind) if declared.name == name]
+        return declared
+
+    @property
+    def objects(self) -> list[Declared]:
+        """Kubernetes objects."""
+        return [declared for declared in self.resources.values() if declared.type.startswith("kubernetes:")]
+
+    @property
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """Specs of all pods by the logical name of what runs them."""
+        return {
+            declared.name: declared.inputs["spec"]["template"]["spec"]
+            for declared in self.of("Deployment", "StatefulSet", "Job")
+        }
+
+
+class _Cluster(mocks.Mocks):
+    """Answers as the providers would."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        if args.typ.startswith("kubernetes:") and "metadata" in outputs:
+            outputs["metadata"] = {**outputs["metadata"]}
+            outputs["metadata"].setdefault("name", f"{args.name}-{_digest(outputs)}")
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            outputs["result"] = f"{SENTINEL}/+@{args.name}"
+        if args.typ == "random:index/randomBytes:RandomBytes":
+            outputs["base64"] = "+/" + "A" * 41 + "="
+        return f"{args.name}-id", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"the program asked a provider for {args.token}")
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, program: Program) -> None:
+        super().__init__(_Cluster())
+        self._program = program
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if urn in self._program.resources:
+            raise AssertionError(f"duplicate URN {urn}")
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = _plain(rpc.deserialize_properties(request.object, keep_unknowns=True))
+            self._program.resources[urn] = Declared(urn, request.type, request.name, inputs, request)
+        response = super().RegisterResource(request)
+        name = rpc.deserialize_properties(response.object).get("metadata", {}).get("name")
+        self._program.names[urn] = name
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        if request.urn.endswith("::pulumi:pulumi:Stack::skillflaw-test"):
+            self._program.outputs.update(_plain(rpc.deserialize_properties(request.outputs)))
+        return super().RegisterResourceOutputs(request)
+
+
+def run(config: Mapping[str, Any], *, preview: bool = False, secret: tuple[str, ...] = ()) -> Program:
+    """Runs the whole program on a stack file's sections and returns what it registered."""
+    program = Program()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    mocks.set_mocks(_Cluster(), project="skillflaw", stack="test", preview=preview, monitor=_Monitor(program))
+    # The stack the SDK's mocks made is closed already; the program gets one of its own, as in an engine.
+    set_root_resource(None)
+    pulumi.runtime.set_all_config(
+        {
+            f"skillflaw:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        },
+        [f"skillflaw:{key}" for key in secret],
+    )
+    main = str(ROOT / "__main__.py")
+    asyncio.get_event_loop().run_until_complete(
+        run_in_stack(lambda: runpy.run_path(main, run_name="__main__") and None)
+    )
+    return program
+
+
+def stack_file(name: str) -> dict[str, Any]:
+    """The sections of a committed stack file."""
+    config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
+    return {
+        key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
+    }
+
+
+def plain(value: Any) -> Any:
+    """A value without its secret wrappers."""
+    if isinstance(value, dict):
+        return plain(value["value"]) if SECRET_MARK in value else {k: plain(v) for k, v in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    """What was sent, with whole floats as the integers they were: the wire knows only floats."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -1,0 +1,109 @@
+"""A stack file is accepted whole or refused whole, in words that name the next edit."""
+
+import json
+
+import pytest
+from recorder import SENTINEL, run, stack_file
+
+from settings.load import parse
+from settings.problems import SettingsError
+
+
+def refusal(config: dict, secret: set[str] = frozenset()) -> SettingsError:
+    with pytest.raises(SettingsError) as refused:
+        parse(config, secret)
+    return refused.value
+
+
+def problem(config: dict, path: str, secret: set[str] = frozenset()):
+    found = [problem for problem in refusal(config, secret).problems if problem.path == path]
+    assert found, f"no problem at {path}: {refusal(config, secret)}"
+    return found[0]
+
+
+def lab(**sections) -> dict:
+    return stack_file("lab") | sections
+
+
+def test_sections_may_arrive_as_json_text_or_as_values():
+    texts = {key: json.dumps(value) for key, value in stack_file("lab").items()}
+    assert parse(texts, set()) == parse(stack_file("lab"), set())
+
+
+def test_every_problem_is_told_at_once():
+    error = refusal(
+        lab(
+            surface={},
+            database={"inCluster": {"siez": "1Gi"}},
+            frontend={"replicas": 0},
+            cache={"none": True},
+            storage={"accessMode": "ReadWriteOnce"},
+        )
+    )
+    paths = {problem.path for problem in error.problems}
+    assert paths == {"surface", "database.inCluster.siez", "frontend.replicas", "cache.none", "backend.scale"}
+    assert "5 problems" in str(error)
+
+
+def test_nothing_is_registered_when_anything_is_wrong():
+    with pytest.raises(SettingsError):
+        run(lab(frontend={"replicas": 0}))
+
+
+def test_an_unknown_section_names_the_nearest_one():
+    assert problem(lab(surface={}), "surface").remedy == "did you mean surfaces?"
+
+
+def test_an_unknown_key_names_the_nearest_one_at_any_depth():
+    broken = lab(surfaces={"api": {"host": "api.example.com", "alow": ["run"]}})
+    assert problem(broken, "surfaces.api.alow").remedy == "did you mean allow?"
+
+
+def test_a_choice_of_two_is_refused():
+    both = {"inCluster": {}, "external": {"secretName": "db", "key": "url"}}
+    assert problem(lab(database=both), "database").allowed == "exactly one of inCluster, external"
+
+
+def test_a_missing_section_says_what_it_is_for():
+    config = lab()
+    del config["database"]
+    assert problem(config, "database").remedy == "choose one"
+
+
+def test_scale_is_one_of_two_shapes_and_its_paths_are_the_files_own():
+    mixed = lab(backend={"scale": {"replicas": 2, "max": 5}})
+    assert problem(mixed, "backend.scale.max").found == "an unknown key"
+    assert problem(lab(backend={"scale": {"min": 1, "max": 3}}), "backend.scale.min").found == "1"
+
+
+def test_partial_resources_keep_the_other_defaults():
+    settings = parse(lab(backend={"resources": {"requests": {"cpu": "100m"}}}), set())
+    assert settings.backend.resources.requests.memory == "1Gi"
+    assert settings.backend.resources.limits.cpu == "2"
+
+
+def test_a_secret_in_plain_text_is_refused_with_the_command_that_stores_it():
+    refused = problem(lab(kubeconfig=SENTINEL), "kubeconfig")
+    assert "pulumi config set --secret kubeconfig" in refused.remedy
+
+
+def test_a_section_stored_as_a_secret_is_refused():
+    assert "--secret" in problem(lab(), "network", secret={"network"}).remedy
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"kubeconfig": SENTINEL},
+        {"backend": {"env": {"SKILLFLAW_SECRET_KEY": SENTINEL, "MY_TOKEN": SENTINEL}}},
+        {"database": {"external": {"secretName": f"postgresql://u:{SENTINEL}@db/x", "key": "url"}}},
+        {"superuser": {"password": SENTINEL}},
+        {"secretKey": {"existing": SENTINEL}},
+        {"secretKey": SENTINEL},
+        {"password": SENTINEL},
+        {"cache": {"external": {"url": f"redis://:{SENTINEL}@r"}}},
+    ],
+    ids=str,
+)
+def test_no_error_repeats_what_may_be_a_secret(broken):
+    assert SENTINEL not in str(refusal(lab(**broken)))
