@@ -1,0 +1,74 @@
+"""SkillFlaw on Kubernetes: settings in, components composed, outputs exported."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+import arguments
+from components.backend import Backend
+from components.bootstrap import Bootstrap
+from components.cache import InClusterCache
+from components.database import InClusterDatabase
+from components.docs import Docs
+from components.edge import IngressEdge, Target
+from components.frontend import Frontend
+from components.namespace import Namespace
+from components.runtime import Runtime
+from components.secret_key import SecretKey
+from components.storage import Storage
+from components.superuser import Superuser
+from settings import load
+
+settings, secrets = load()
+
+cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
+here = pulumi.ResourceOptions(provider=cluster)
+
+namespace = Namespace("namespace", arguments.namespace(settings), here).name
+key = SecretKey("secret-key", arguments.secret_key(settings, namespace), here)
+superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
+storage = Storage("storage", arguments.storage(settings, namespace), here)
+
+if own_database := arguments.database(settings, namespace):
+    database = InClusterDatabase("database", own_database, here).state
+else:
+    database = arguments.external(settings.database.external)
+if own_cache := arguments.cache(settings, namespace):
+    cache = InClusterCache("cache", own_cache, here).state
+else:
+    cache = arguments.external(settings.cache.external)
+
+runtime = Runtime(
+    "runtime",
+    arguments.runtime(
+        settings,
+        namespace,
+        claim_name=storage.claim_name,
+        secret_key=key.reference,
+        database=database,
+        cache=cache,
+        superuser_password=superuser.password,
+    ),
+    here,
+)
+state = [*database.ready, *(cache.ready if cache else ())]
+bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, namespace, runtime, after=state), here)
+backend = Backend("backend", arguments.backend(settings, namespace, runtime, bootstrap=bootstrap.job), here)
+
+servers = {"backend": backend}
+if ui := arguments.frontend(settings, namespace):
+    servers["frontend"] = Frontend("frontend", ui, here)
+if pages := arguments.docs(settings, namespace):
+    servers["docs"] = Docs("docs", pages, here)
+targets = {name: Target(service=server.service_name, port=server.port) for name, server in servers.items()}
+if routes := arguments.edge(settings, namespace, targets):
+    IngressEdge("edge", routes, here)
+
+pulumi.export("context", settings.cluster.context)
+pulumi.export("namespace", namespace)
+for name, target in targets.items():
+    pulumi.export(f"{name}Service", target.service)
+pulumi.export("backendPort", backend.port)
+surfaces = settings.surfaces
+pulumi.export("surfaces", {name: f"https://{row.host}" for name, row in surfaces.present().items()})
+pulumi.export("apiAllow", list(surfaces.api.allow) if surfaces.api else [])
+pulumi.export("superuserSecret", superuser.output())

@@ -1,0 +1,45 @@
+"""Names and labels: the vocabulary that ties objects together."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+"""For objects whose readiness another object already shows.
+
+A Service waits for ready pods, which wait for a bootstrap that may take ten minutes: the Deployment
+is awaited with budgets that fit, the Service would give up first. A claim of a WaitForFirstConsumer
+class is bound only when a pod asks for it, and the pod comes after the claim.
+"""
+
+
+def selector(part: str) -> dict[str, str]:
+    """The frozen pair that selects a part's pods.
+
+    A change here replaces every Deployment and StatefulSet, so nothing else ever enters a selector.
+    """
+    return {"app.kubernetes.io/name": "skillflaw", "app.kubernetes.io/component": part}
+
+
+def all_labels(part: str) -> dict[str, str]:
+    """Labels of every object of a part; `app` is the guide's, for those who look for it."""
+    return {
+        **selector(part),
+        "app": f"skillflaw-{part}",
+        "app.kubernetes.io/part-of": "skillflaw",
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+
+
+def metadata(
+    part: str,
+    namespace: pulumi.Input[str] | None = None,
+    *,
+    name: str | None = None,
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
+) -> k8s.meta.v1.ObjectMetaArgs:
+    """Metadata of an object. Without a name the provider invents one per content."""
+    return k8s.meta.v1.ObjectMetaArgs(
+        name=name, namespace=namespace, labels=all_labels(part), annotations=annotations
+    )

@@ -1,0 +1,51 @@
+"""The namespace everything lives in."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.component import Component
+
+POD_SECURITY_VERSION = "v1.36"
+"""Pinned: an upgrade of the cluster must not start to refuse pods of a running stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceArgs:
+    name: str
+    create: bool
+    protect: bool
+
+
+class Namespace(Component):
+    """A namespace that refuses pods below Pod Security `restricted`, or one that exists already."""
+
+    name: pulumi.Input[str]
+    """The namespace's name; taking it from here makes the taker wait until the namespace exists."""
+
+    def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("skillflaw:app:Namespace", name, None, opts)
+        if args.create:
+            levels = ("enforce", "audit", "warn")
+            namespace = k8s.core.v1.Namespace(
+                name,
+                metadata=k8s.meta.v1.ObjectMetaArgs(
+                    name=args.name,
+                    labels={
+                        "app.kubernetes.io/part-of": "skillflaw",
+                        "app.kubernetes.io/managed-by": "pulumi",
+                        **{f"pod-security.kubernetes.io/{level}": "restricted" for level in levels},
+                        **{
+                            f"pod-security.kubernetes.io/{level}-version": POD_SECURITY_VERSION
+                            for level in levels
+                        },
+                    },
+                ),
+                # Deleting a namespace deletes every claim and Secret in it, retained ones too.
+                opts=self.child(protect=args.protect, retain_on_delete=args.protect),
+            )
+            self.name = namespace.metadata.name
+        else:
+            self.name = args.name
+        self.register_outputs({"name": self.name})
