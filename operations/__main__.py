@@ -1,0 +1,96 @@
+"""The command line: `python -m operations --help`."""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from operations import stack as stacks
+from operations.kubectl import Kubectl
+from operations.program import ProgramError
+from operations.validate.plan import Visitor, compose
+from operations.validate.report import report
+from operations.wire import Endpoint, resolved
+
+# Tracebacks with local variables would show secrets.
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+
+@app.callback()
+def operations() -> None:
+    """What an operator does to a stack that runs."""
+
+
+@app.command()
+def validate(
+    stack: Annotated[str, typer.Option(help="The stack's name; its outputs are all that is known of it.")],
+    flow: Annotated[
+        str, typer.Option(help="Id or alias of a flow with Chat Input and Chat Output, enabled for MCP.")
+    ],
+    tool: Annotated[
+        str | None, typer.Option(help="The flow's MCP tool, when it is not named like the flow.")
+    ] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="File with an API key; otherwise SKILLFLAW_API_KEY.")
+    ] = None,
+    ui_user: Annotated[str, typer.Option(help="Owner of the flow, who signs in to the UI.")] = "skillflaw",
+    ui_password_file: Annotated[
+        Path | None, typer.Option(help="File with the password; otherwise SKILLFLAW_UI_PASSWORD.")
+    ] = None,
+    ingress_address: Annotated[
+        str | None, typer.Option(help="Address the stack's hosts lead to, instead of what DNS says.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="The only authority trusted for the stack's hosts (PEM).")
+    ] = None,
+) -> None:
+    """Section 5 of the guide against the live stack, through the Service and through the ingress.
+
+    Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
+    """
+    try:
+        known = stacks.read(stack)
+        visitor = Visitor(
+            flow=flow,
+            tool=tool,
+            key=_secret("SKILLFLAW_API_KEY", api_key_file),
+            user=ui_user,
+            password=_secret("SKILLFLAW_UI_PASSWORD", ui_password_file) if "app" in known.surfaces else "",
+        )
+        trust = ssl.create_default_context(cafile=ca_file)
+        edge = {surface: Endpoint(origin, trust) for surface, origin in known.surfaces.items()}
+        kubectl = Kubectl(known.context, known.namespace)
+        with (
+            kubectl.port_forward(known.backend_service, known.backend_port) as service,
+            resolved({at.host for at in edge.values()}, ingress_address),
+        ):
+            checks = compose(
+                service=Endpoint(service),
+                edge=edge,
+                allow=known.api_allow,
+                kubectl=kubectl,
+                visitor=visitor,
+                address=ingress_address,
+            )
+            where = f"context {known.context}, namespace {known.namespace}"
+            console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
+            failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
+    except (ProgramError, OSError) as error:
+        console.print(f"cannot validate {stack}: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(1 if failed else 0)
+
+
+def _secret(variable: str, file: Path | None) -> str:
+    value = (file.read_text() if file else os.environ.get(variable, "")).strip()
+    if not value:
+        raise typer.BadParameter(f"{file} is empty" if file else f"give its file, or set {variable}")
+    return value
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m operations")

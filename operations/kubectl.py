@@ -1,0 +1,54 @@
+"""The stack's namespace, through kubectl: always by context, never the ambient one."""
+
+import base64
+import contextlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from operations.program import ProgramError, output_of
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl, bound to a context and a namespace. Every method raises ProgramError when kubectl says no."""
+
+    context: str
+    namespace: str
+
+    def items(self, kinds: str) -> list[dict[str, Any]]:
+        """Every object of the comma-separated kinds in the namespace."""
+        return json.loads(output_of(*self._command(), "get", kinds, "--output=json"))["items"]
+
+    def serves(self, group: str) -> bool:
+        """Whether the cluster knows an API group."""
+        # Not by `kubectl api-resources`: it fails while any aggregated API (metrics) is away.
+        groups = json.loads(output_of(*self._command(), "get", "--raw=/apis"))["groups"]
+        return any(known["name"] == group for known in groups)
+
+    def secret(self, name: str) -> dict[str, str]:
+        """The decoded values of a Secret."""
+        data = json.loads(output_of(*self._command(), "get", "secret", name, "--output=json"))["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    @contextlib.contextmanager
+    def port_forward(self, service: str, port: int) -> Iterator[str]:
+        """While the block runs: an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
+        command = (*self._command(), "port-forward", "--address=127.0.0.1", f"service/{service}", f":{port}")
+        with subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as forward:
+            try:
+                # kubectl writes this line once it listens, and ends by itself when it cannot.
+                listening = re.search(r"127\.0\.0\.1:\d+", forward.stdout.readline())
+                if not listening:
+                    raise ProgramError(f"port-forward to service/{service}: {forward.stderr.read().strip()}")
+                yield f"http://{listening[0]}"
+            finally:
+                forward.terminate()
+
+    def _command(self) -> tuple[str, ...]:
+        return "kubectl", f"--context={self.context}", f"--namespace={self.namespace}"

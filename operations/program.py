@@ -1,0 +1,24 @@
+"""Other programs (pulumi, kubectl), run for their output."""
+
+import subprocess
+
+
+class ProgramError(Exception):
+    """A program could not be run, or said no; the message is its own."""
+
+
+def output_of(*command: str) -> str:
+    """What a command wrote to stdout.
+
+    Raises:
+        ProgramError: it is not installed, or ended with a non-zero code.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:
+        raise ProgramError(f"{command[0]} is not installed or not on PATH") from None
+    if done.returncode:
+        raise ProgramError(
+            f"{' '.join(command[:3])} …: {done.stderr.strip() or f'exit code {done.returncode}'}"
+        )
+    return done.stdout

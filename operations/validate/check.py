@@ -1,0 +1,32 @@
+"""What a check is, and how it fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx2
+
+
+class CheckError(Exception):
+    """What a check asserts is not so; the message is the reason shown."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named assertion about a live stack; `holds` returns, or raises whatever went wrong."""
+
+    name: str
+    holds: Callable[[], None]
+
+
+def expect(response: httpx2.Response, *statuses: int) -> httpx2.Response:
+    """The response, when its status is one of these.
+
+    Raises:
+        CheckError: any other status, with the beginning of what was said.
+    """
+    if response.status_code not in statuses:
+        asked = f"{response.request.method} {response.request.url.path}"
+        said = " ".join(response.text.split())[:200] or "(empty)"
+        wanted = " or ".join(map(str, statuses))
+        raise CheckError(f"{asked} answered {response.status_code}, not {wanted}: {said}")
+    return response
