@@ -1,0 +1,60 @@
+"""`operations validate` against the stack `lab`, as `make up` leaves it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.layout import PROJECT, REAL
+from lab.mint import Minted, mint
+from operations import stack
+
+
+@pytest.fixture(scope="module")
+def minted() -> Minted:
+    return mint(stack.read("lab"), REAL.state / "validate")
+
+
+def validate(minted: Minted, flow: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "operations", "validate", "--stack=lab", f"--flow={flow}"]
+    options = {
+        "--api-key-file": minted.api_key_file,
+        "--ui-user": minted.user,
+        "--ui-password-file": minted.ui_password_file,
+        "--ingress-address": REAL.nodes[0].address,
+        "--ca-file": REAL.pki / "ca.crt",
+    }
+    words = [str(word) for option in options.items() for word in option]
+    return subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def test_every_check_of_the_guide_passes(minted):
+    done = validate(minted, minted.flow)
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, *checks, verdict = done.stdout.splitlines()
+    assert verdict.startswith(f"all {len(checks)} checks passed")
+    for check in (
+        "Service: GET /health",
+        "api.skillflaw.test: no key and a wrong key are refused",
+        "api.skillflaw.test: /api/v1/run runs the flow",
+        "api.skillflaw.test: /api/v1/responses (openai client)",
+        "api.skillflaw.test: /api/v1/mcp/streamable (mcp client)",
+        "api.skillflaw.test: POST /api/v1/validate/code is closed",
+        "app.skillflaw.test: a browser signs in and runs the flow",
+        "docs.skillflaw.test: GET /",
+    ):
+        assert any("✓" in line and line.endswith(f"s  {check}") for line in checks), done.stdout
+
+
+def test_an_unknown_flow_fails_every_check_that_runs_it_with_a_reason_and_no_secret(minted):
+    done = validate(minted, "no-such-flow")
+    assert done.returncode == 1
+    for reason in (
+        "POST /api/v1/run/no-such-flow answered 404, not 200",
+        "an error inside a 200",
+        "no tool of flow no-such-flow; listed: ",
+        "the UI's user has no flow no-such-flow",
+    ):
+        assert reason in done.stdout
+    for secret in (minted.api_key_file, minted.ui_password_file):
+        assert secret.read_text() not in done.stdout + done.stderr
