@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,15 @@ class Program:
         return declared
 
     @property
+    def leaves(self) -> dict[str, Declared]:
+        """Everything but components, by URN."""
+        return {
+            urn: declared
+            for urn, declared in self.resources.items()
+            if not declared.type.startswith("skillflaw:")
+        }
+
+    @property
     def objects(self) -> list[Declared]:
         """Kubernetes objects."""
         return [declared for declared in self.resources.values() if declared.type.startswith("kubernetes:")]
@@ -82,9 +91,9 @@ class _Cluster(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = dict(args.inputs)
-        if args.typ.startswith("kubernetes:") and "metadata" in outputs:
-            outputs["metadata"] = {**outputs["metadata"]}
-            outputs["metadata"].setdefault("name", f"{args.name}-{_digest(outputs)}")
+        if args.typ.startswith("kubernetes:"):
+            invented = {"name": f"{args.name}-{_digest(outputs)}"}
+            outputs["metadata"] = invented | outputs.get("metadata", {})
         if args.typ == "random:index/randomPassword:RandomPassword":
             outputs["result"] = f"{SENTINEL}/+@{args.name}"
         if args.typ == "random:index/randomBytes:RandomBytes":
@@ -118,25 +127,32 @@ class _Monitor(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)
 
 
-def run(config: Mapping[str, Any], *, preview: bool = False, secret: tuple[str, ...] = ()) -> Program:
-    """Runs the whole program on a stack file's sections and returns what it registered."""
-    program = Program()
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    mocks.set_mocks(_Cluster(), project="skillflaw", stack="test", preview=preview, monitor=_Monitor(program))
-    # The stack the SDK's mocks made is closed already; the program gets one of its own, as in an engine.
-    set_root_resource(None)
-    pulumi.runtime.set_all_config(
-        {
-            f"skillflaw:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
-        },
-        [f"skillflaw:{key}" for key in secret],
-    )
+def record(
+    program: Callable[[], object], *, config: Mapping[str, str] | None = None, preview: bool = False
+) -> Program:
+    """Runs a program in a stack of its own and returns what it registered, once all of it is."""
+    recorded = Program()
+
+    async def engine() -> None:
+        # A program that failed leaves outputs of its own, closed, event loop behind.
+        SETTINGS.outputs.clear()
+        mocks.set_mocks(
+            _Cluster(), project="skillflaw", stack="test", preview=preview, monitor=_Monitor(recorded)
+        )
+        # The stack the SDK's mocks make is closed already; the program gets one of its own.
+        set_root_resource(None)
+        pulumi.runtime.set_all_config(dict(config or {}), [])
+        await run_in_stack(lambda: program() and None)
+
+    asyncio.run(engine())
+    return recorded
+
+
+def run(config: Mapping[str, Any], *, preview: bool = False) -> Program:
+    """Runs the whole program on a stack file's sections."""
     main = str(ROOT / "__main__.py")
-    asyncio.get_event_loop().run_until_complete(
-        run_in_stack(lambda: runpy.run_path(main, run_name="__main__") and None)
-    )
-    return program
+    texts = {f"skillflaw:{key}": json.dumps(value) for key, value in config.items()}
+    return record(lambda: runpy.run_path(main, run_name="__main__"), config=texts, preview=preview)
 
 
 def stack_file(name: str) -> dict[str, Any]:
