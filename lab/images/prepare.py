@@ -1,0 +1,39 @@
+"""What a few images need besides the files of their folder, made before buildah reads the folder."""
+
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.images import machine
+from lab.images.command import Report, run
+
+Prepare = Callable[[Path, Report], None]
+
+
+def debian(folder: Path, report: Report) -> None:
+    """Debian's smallest system that has apt, as `rootfs.tar`."""
+    report("base: installing Debian")
+    options = [f"--dpkgopt={folder}/dpkg.cfg", f"--aptopt={machine.apt_options(folder / 'apt.conf')}"]
+    target = ["bookworm", f"{folder}/rootfs.tar"]
+    run(["mmdebstrap", "--variant=minbase", *options, *target, *machine.debian_sources()], "base", report)
+
+
+def go_program(folder: Path, report: Report) -> None:
+    """The static program of the folder's module, which the PATH's Go builds."""
+    report("pause: compiling")
+    build = ["go", "build", "-C", f"{folder}", "-trimpath", "-ldflags=-s -w"]
+    run(["env", "CGO_ENABLED=0", *build], "pause", report)
+
+
+def web_ui(folder: Path, report: Report) -> None:
+    """The built web UI out of the upstream's wheel, as `langflow/frontend`."""
+    report("frontend: fetching the web UI")
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    run([*pip, f"--requirement={folder}/requirements.lock", f"--dest={folder}"], "frontend", report)
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        content.extractall(folder, [file for file in content.namelist() if "/frontend/" in file])
+
+
+PREPARE: dict[str, Prepare] = {"base": debian, "pause": go_program, "frontend": web_ui}
