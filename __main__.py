@@ -9,9 +9,12 @@ from components.bootstrap import Bootstrap
 from components.cache import InClusterCache
 from components.database import InClusterDatabase
 from components.docs import Docs
-from components.edge import IngressEdge, Target
+from components.edge import Target
 from components.frontend import Frontend
+from components.gateway import GatewayEdge
+from components.ingress import IngressEdge
 from components.namespace import Namespace
+from components.network import Network
 from components.runtime import Runtime
 from components.secret_key import SecretKey
 from components.storage import Storage
@@ -61,7 +64,9 @@ if pages := arguments.docs(settings, namespace):
     servers["docs"] = Docs("docs", pages, here)
 targets = {name: Target(service=server.service_name, port=server.port) for name, server in servers.items()}
 if routes := arguments.edge(settings, namespace, targets):
-    IngressEdge("edge", routes, here)
+    (IngressEdge if settings.edge.ingress else GatewayEdge)("edge", routes, here)
+if policies := arguments.network(settings, namespace, targets):
+    Network("network", policies, here)
 
 pulumi.export("context", settings.cluster.context)
 pulumi.export("namespace", namespace)

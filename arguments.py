@@ -5,15 +5,18 @@ The one place that knows both; settings know no component, and components know n
 
 import pulumi
 
+from components import cache as cache_part
+from components import database as database_part
 from components.backend import Autoscaling, BackendArgs, Probes
 from components.bootstrap import BootstrapArgs
-from components.cache import PART as REDIS
-from components.cache import PORT as REDIS_PORT
 from components.cache import InClusterCacheArgs
 from components.database import InClusterDatabaseArgs
-from components.edge import EdgeArgs, Route, Target, api_paths, app_paths
+from components.edge import Route, Target, all_paths, api_paths, app_paths
 from components.frontend import FrontendArgs
+from components.gateway import GatewayEdgeArgs
+from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
+from components.network import NetworkArgs, Pair, Range
 from components.pods import Identity, Resources
 from components.references import Image, SecretKeyRef, State
 from components.runtime import Pool, Runtime, RuntimeArgs
@@ -123,7 +126,7 @@ def runtime(
         database_url=database.url,
         pool=Pool(size=settings.database.pool_size, overflow=settings.database.max_overflow),
         redis_url=cache.url if cache else None,
-        redis_address=(REDIS, REDIS_PORT) if settings.cache.in_cluster else None,
+        redis_address=(cache_part.PART, cache_part.PORT) if settings.cache.in_cluster else None,
         superuser=settings.superuser.username,
         superuser_password=superuser_password,
         # Without a public host only a port-forward on the operator's machine is left.
@@ -181,29 +184,72 @@ def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
     return settings.surfaces.docs and WebArgs(**_web(settings, namespace, "docs"))
 
 
-def edge(settings: Settings, namespace: Namespace, targets: dict[str, Target]) -> EdgeArgs | None:
+def edge(
+    settings: Settings, namespace: Namespace, targets: dict[str, Target]
+) -> IngressEdgeArgs | GatewayEdgeArgs | None:
     """Arguments of the public routes, or None when nothing is public."""
-    surfaces = settings.surfaces
+    surfaces, own = settings.surfaces, settings.edge
     paths = {
         "api": lambda: api_paths(surfaces.api.allow, targets["backend"]),
         "app": lambda: app_paths(targets["frontend"], targets["backend"]),
-        "docs": lambda: (("Prefix", "/", targets["docs"]),),
+        "docs": lambda: all_paths(targets["docs"]),
     }
-    routes = {
-        name: Route(host=row.host, paths=paths[name](), tls_secret=row.tls and row.tls.secret_name)
-        for name, row in surfaces.present().items()
+    common = {
+        "namespace": namespace,
+        "routes": {
+            name: Route(host=row.host, paths=paths[name](), tls_secret=row.tls and row.tls.secret_name)
+            for name, row in surfaces.present().items()
+        },
+        "annotations": own.annotations,
+        "await_address": own.await_address,
+        "longest_flow_seconds": settings.backend.longest_flow_seconds,
     }
+    if not common["routes"]:
+        return None
+    if own.ingress:
+        return IngressEdgeArgs(**common, class_name=own.ingress.class_name, issuer=own.issuer)
+    return GatewayEdgeArgs(
+        **common,
+        gateway=own.gateway.name,
+        gateway_namespace=own.gateway.namespace,
+        listener=own.gateway.listener,
+        redirect_listener=own.gateway.redirect_listener,
+    )
+
+
+def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]) -> NetworkArgs | None:
+    """Arguments of the network policies, or None when the stack file leaves the network open."""
+    own, surfaces = settings.network, settings.surfaces
+    state = {
+        database_part.PART: database_part.PORT if settings.database.in_cluster else None,
+        cache_part.PART: cache_part.PORT if settings.cache.in_cluster else None,
+    }
+    state = {part: port for part, port in state.items() if port}
+    callers = ("backend", "bootstrap")
+    pairs = [
+        Pair(source=caller, target=part, port=port) for caller in callers for part, port in state.items()
+    ]
+    # A UI that proxies inside the cluster talks to the backend, any other to the public host.
+    inside = (settings.frontend.backend_url or "").startswith(f"http://{targets['backend'].service}")
+    if surfaces.app and inside:
+        pairs.append(Pair(source="frontend", target="backend", port=targets["backend"].port))
+    outward = frozenset({"frontend"} if surfaces.app and not inside else ())
+    public = {"backend"} if surfaces.api or surfaces.app else set()
+    public |= targets.keys() & {"frontend", "docs"}
+    ranges = tuple(Range(cidr=row.cidr, ports=row.ports) for row in own.egress)
     return (
-        EdgeArgs(
+        NetworkArgs(
             namespace=namespace,
-            routes=routes,
-            class_name=settings.edge.ingress.class_name,
-            issuer=settings.edge.issuer,
-            annotations=settings.edge.annotations,
-            await_address=settings.edge.await_address,
-            longest_flow_seconds=settings.backend.longest_flow_seconds,
+            close_namespace=settings.namespace.create,
+            parts=(*targets, "bootstrap", *state),
+            pairs=tuple(pairs),
+            public={part: targets[part].port for part in sorted(public)},
+            edge_namespace=own.edge_namespace,
+            edge_callers=outward,
+            internet=outward | {"backend"},
+            ranges=dict.fromkeys(callers, ranges),
         )
-        if routes
+        if own.policies
         else None
     )
 

@@ -103,6 +103,20 @@ def surfaces_have_an_edge(surfaces: Surfaces, edge: Edge) -> Iterator[Problem]:
 
 
 @rule
+def gateway_brings_its_own_certificates(surfaces: Surfaces, edge: Edge) -> Iterator[Problem]:
+    named = {"edge.issuer": edge.issuer} | {
+        f"surfaces.{name}.tls": row.tls for name, row in surfaces.present().items()
+    }
+    for path in (path for path, value in named.items() if value and edge.gateway):
+        yield Problem(
+            path=path,
+            found="a certificate that edge.gateway would ignore",
+            allowed="certificates of the Gateway's own listener",
+            remedy=f"remove {path}, and name the certificate in the Gateway's listener",
+        )
+
+
+@rule
 def ui_knows_its_backend(surfaces: Surfaces, frontend: Frontend) -> Iterator[Problem]:
     if surfaces.app and not surfaces.api and not frontend.backend_url:
         yield Problem(
@@ -215,7 +229,7 @@ def protected_hosts_have_certificates(
     if not protection.enabled or edge.issuer:
         return
     for name, row in surfaces.present().items():
-        # A Gateway terminates TLS itself: its listener, not the route, names the certificate.
+        # A Gateway's listener names the certificates, not its routes.
         if row.tls is None and not edge.gateway:
             yield Problem(
                 path=f"surfaces.{name}.tls",
@@ -332,6 +346,18 @@ def policies_know_the_edge(surfaces: Surfaces, network: Network) -> Iterator[Pro
             found="closed network policies, behind which the edge could reach no pod",
             allowed="the namespace of the ingress controller or Gateway",
             remedy="set network.edgeNamespace, e.g. to traefik, or network.policies to false",
+        )
+
+
+@rule
+def external_state_is_reachable(database: Database, cache: Cache, network: Network) -> Iterator[Problem]:
+    far = [name for name, at in (("database", database), ("cache", cache)) if at.external]
+    if network.policies and far and not network.egress:
+        yield Problem(
+            path="network.egress",
+            found=f"an external {' and '.join(far)} behind policies that open only ports 80 and 443 outside",
+            allowed="the ranges and ports of state that others run",
+            remedy="write network.egress, e.g. [{cidr: 10.20.0.0/16, ports: [5432, 6379]}]",
         )
 
 

@@ -275,10 +275,10 @@ class GatewayEdge(Section):
     """Name of the Gateway."""
     namespace: Name
     """Namespace of the Gateway."""
-    https_listener: Name = "https"
-    """Listener (sectionName) that terminates TLS."""
-    http_listener: Name | None = "http"
-    """Listener whose requests are redirected to HTTPS; null where the Gateway has none."""
+    listener: Name = "https"
+    """Its listener (sectionName) that terminates TLS and names the certificates."""
+    redirect_listener: Name | None = None
+    """Its plain listener, whose requests are redirected to HTTPS; left out when the Gateway has none."""
 
 
 class Edge(Section):

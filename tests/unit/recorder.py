@@ -78,6 +78,14 @@ class Program:
         return [declared for declared in self.resources.values() if declared.type.startswith("kubernetes:")]
 
     @property
+    def parts(self) -> set[str]:
+        """Component labels of everything that has pods."""
+        return {
+            declared.inputs["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
+            for declared in self.of("Deployment", "StatefulSet", "Job")
+        }
+
+    @property
     def pods(self) -> dict[str, dict[str, Any]]:
         """Specs of all pods by the logical name of what runs them."""
         return {

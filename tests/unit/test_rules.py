@@ -18,7 +18,10 @@ SAFE = {
     "edge": {"ingress": {"className": "nginx"}, "issuer": "letsencrypt"},
     "database": {"external": {"secretName": "db", "key": "url"}},
     "cache": {"external": {"secretName": "redis", "key": "url"}},
-    "network": {"edgeNamespace": "ingress-nginx"},
+    "network": {
+        "edgeNamespace": "ingress-nginx",
+        "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],
+    },
 }
 """A protected stack that no rule refuses."""
 
@@ -70,7 +73,15 @@ REFUSED = {
         "secretKey.existing.version",
     ),
     "existing_claim_says_what_it_allows": ({"storage": {"existingClaim": "data"}}, "storage.accessMode"),
-    "policies_know_the_edge": ({"network": {}}, "network.edgeNamespace"),
+    "policies_know_the_edge": (
+        {"network": {"egress": SAFE["network"]["egress"]}},
+        "network.edgeNamespace",
+    ),
+    "external_state_is_reachable": ({"network": {"edgeNamespace": "ingress-nginx"}}, "network.egress"),
+    "gateway_brings_its_own_certificates": (
+        {"edge": {"gateway": {"name": "public", "namespace": "edge"}, "issuer": "letsencrypt"}},
+        "edge.issuer",
+    ),
     "cluster_is_named": ({"cluster": {}}, "cluster.context"),
 }
 """For each rule: an edit of SAFE that it alone refuses, and the path it names."""

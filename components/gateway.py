@@ -1,0 +1,90 @@
+"""Public hosts as HTTPRoute objects of the Gateway API."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import labels
+from components.component import Component
+from components.edge import EdgeArgs, Path, Route
+
+ACCEPTED = {
+    "pulumi.com/waitFor": 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'
+}
+"""For a custom resource the provider waits for nothing unless told what readiness is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayEdgeArgs(EdgeArgs):
+    gateway: str
+    gateway_namespace: str
+    listener: str
+    """Listener that terminates TLS."""
+    redirect_listener: str | None
+    """Plain listener, whose requests are redirected to HTTPS."""
+
+
+class GatewayEdge(Component):
+    """One HTTPRoute per host, attached to a Gateway that exists."""
+
+    def __init__(self, name: str, args: GatewayEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("skillflaw:app:GatewayEdge", name, None, opts)
+        for surface, route in args.routes.items():
+            rules = [_rule(args, path) for path in route.paths]
+            self._route(f"{name}-{surface}", surface, args, route, args.listener, rules)
+            if args.redirect_listener:
+                redirect = {
+                    "type": "RequestRedirect",
+                    "requestRedirect": {"scheme": "https", "statusCode": 301},
+                }
+                self._route(
+                    f"{name}-{surface}-redirect",
+                    f"{surface}-redirect",
+                    args,
+                    route,
+                    args.redirect_listener,
+                    [{"filters": [redirect]}],
+                )
+        self.register_outputs({"hosts": [route.host for route in args.routes.values()]})
+
+    def _route(
+        self,
+        name: str,
+        part: str,
+        args: GatewayEdgeArgs,
+        route: Route,
+        listener: str,
+        rules: list[dict[str, object]],
+    ) -> None:
+        awaited = ACCEPTED if args.await_address else {}
+        k8s.apiextensions.CustomResource(
+            name,
+            api_version="gateway.networking.k8s.io/v1",
+            kind="HTTPRoute",
+            metadata=labels.metadata(
+                part,
+                args.namespace,
+                name=f"skillflaw-{part}",
+                annotations={**awaited, **args.annotations},
+            ),
+            spec={
+                "parentRefs": [
+                    {"name": args.gateway, "namespace": args.gateway_namespace, "sectionName": listener}
+                ],
+                "hostnames": [route.host],
+                "rules": rules,
+            },
+            opts=self.child(),
+        )
+
+
+def _rule(args: GatewayEdgeArgs, path: Path) -> dict[str, object]:
+    # Envoy-based gateways give up after 15 s unless told otherwise.
+    seconds = f"{args.longest_flow_seconds + 15}s"
+    kind = {"Prefix": "PathPrefix", "Exact": "Exact"}[path.kind]
+    return {
+        "matches": [{"path": {"type": kind, "value": path.path}}],
+        "timeouts": {"request": seconds, "backendRequest": seconds},
+        "backendRefs": [{"name": path.target.service, "port": path.target.port}],
+    }

@@ -1,0 +1,91 @@
+"""Public hosts as Ingress objects."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import labels
+from components.component import Component
+from components.edge import EdgeArgs, Path, Route
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressEdgeArgs(EdgeArgs):
+    class_name: str
+    issuer: str | None
+    """cert-manager ClusterIssuer for hosts without a certificate of their own."""
+
+
+class IngressEdge(Component):
+    """One Ingress per host: certificates, failures and changes of one host leave the others alone."""
+
+    def __init__(self, name: str, args: IngressEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("skillflaw:app:IngressEdge", name, None, opts)
+        for surface, route in args.routes.items():
+            k8s.networking.v1.Ingress(
+                f"{name}-{surface}",
+                metadata=labels.metadata(
+                    surface,
+                    args.namespace,
+                    name=f"skillflaw-{surface}",
+                    annotations=_annotations(args, route),
+                ),
+                spec=k8s.networking.v1.IngressSpecArgs(
+                    ingress_class_name=args.class_name,
+                    tls=[
+                        k8s.networking.v1.IngressTLSArgs(
+                            hosts=[route.host], secret_name=_certificate(args, surface, route)
+                        )
+                    ],
+                    rules=[
+                        k8s.networking.v1.IngressRuleArgs(
+                            host=route.host,
+                            http=k8s.networking.v1.HTTPIngressRuleValueArgs(
+                                paths=[_path(path) for path in route.paths]
+                            ),
+                        )
+                    ],
+                ),
+                opts=self.child(),
+            )
+        self.register_outputs({"hosts": [route.host for route in args.routes.values()]})
+
+
+def _certificate(args: IngressEdgeArgs, surface: str, route: Route) -> str | None:
+    """The host's own, or the one the issuer makes; None leaves it to the controller's default."""
+    return route.tls_secret or (f"skillflaw-{surface}-tls" if args.issuer else None)
+
+
+def _path(path: Path) -> k8s.networking.v1.HTTPIngressPathArgs:
+    return k8s.networking.v1.HTTPIngressPathArgs(
+        path=path.path,
+        path_type=path.kind,
+        backend=k8s.networking.v1.IngressBackendArgs(
+            service=k8s.networking.v1.IngressServiceBackendArgs(
+                name=path.target.service,
+                port=k8s.networking.v1.ServiceBackendPortArgs(number=path.target.port),
+            )
+        ),
+    )
+
+
+def _annotations(args: IngressEdgeArgs, route: Route) -> dict[str, str]:
+    seconds = str(args.longest_flow_seconds + 15)
+    # Traefik streams and never times out a response by itself; nginx controllers buffer and give up
+    # after 60 s. A controller ignores the other's annotations.
+    nginx = {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": seconds,
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": seconds,
+        "nginx.ingress.kubernetes.io/proxy-buffering": "off",
+        "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+        "nginx.ingress.kubernetes.io/proxy-body-size": "1024m",
+    }
+    issued = args.issuer and not route.tls_secret
+    return {
+        **nginx,
+        **({"cert-manager.io/cluster-issuer": args.issuer} if issued else {}),
+        # Not every controller publishes an address; waiting for one must be asked for.
+        **({} if args.await_address else labels.SKIP_AWAIT),
+        **args.annotations,
+    }
