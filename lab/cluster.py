@@ -1,0 +1,113 @@
+"""A lab from nothing to ready, and back to nothing."""
+
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import addons, controlplane, kubeconfig, machine, network, nodes, pki, process, toolchain
+from lab.images import build, folders
+from lab.images.build import Image
+from lab.layout import CACHE, Lab
+from lab.progress import Progress
+from lab.toolchain import Report, Tools
+
+CLUSTER_PROGRAMS = ("coredns", "metrics-server", "local-path-provisioner", "traefik")
+"""Programs of the toolchain that run as pods, each in an image of its own."""
+
+
+def running(lab: Lab) -> bool:
+    """Whether every long-running part of the lab runs."""
+    return all(process.find(lab, name) is not None for name in parts(lab))
+
+
+def buildparts(lab: Lab, progress: Progress) -> tuple[Tools, dict[str, Image]]:
+    """Toolchain and images; from the cache where it has them. A simulated lab needs no image."""
+    with progress.step("toolchain and images" if not lab.simulated else "toolchain") as report:
+        machine.prepare(lab)
+        with ThreadPoolExecutor() as pool:
+            # Images mostly wait for downloads and unpacking, the toolchain for the processor.
+            own = [] if lab.simulated else [pool.submit(_images, _prefixed(report, "images"))]
+            tools = toolchain.prepare(_prefixed(report, "toolchain"))
+            images = {name: image for done in own for name, image in done.result().items()}
+        if not lab.simulated:
+            for name in CLUSTER_PROGRAMS:
+                images[name] = build.binary_image(name, tools.program(name).resolve(), report)
+    return tools, images
+
+
+def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> None:
+    """Starts the lab unless it runs. One that runs in part is taken down first: it may be what a killed run left."""
+    if running(lab):
+        return
+    down(lab)
+    network.check_free(lab)
+    with progress.step("control plane") as report:
+        pki.make(lab)
+        network.up(lab)
+        controlplane.start(lab, tools)
+        report("definitions")
+        addons.apply_definitions(lab, tools)
+    if lab.simulated:
+        with progress.step("simulated nodes"):
+            _simulate(lab, tools)
+        return
+    with progress.step("nodes") as report:
+        for user in ("kube-proxy", "kube-router"):
+            kubeconfig.write(lab, user)
+        nodes.load(lab, list(images.values()), report)
+        nodes.start(lab, tools, images["pause"])
+        report("waiting until they are Ready")
+        names = [f"node/{node.name}" for node in lab.nodes]
+        process.wait_for(
+            lambda: all(name in addons.kubectl(lab, tools, "get", "nodes", "--output=name").split() for name in names),
+            120,
+            f"{len(names)} nodes registered",
+            process.log_of(lab, f"{lab.nodes[0].name}-kubelet"),
+        )
+        addons.kubectl(lab, tools, "wait", "--for=condition=Ready", "--timeout=120s", *names)
+    with progress.step("DNS, metrics, storage, ingress") as report:
+        addons.apply(lab, tools, images, report)
+
+
+def down(lab: Lab) -> None:
+    """Ends every process of the lab and removes what it made; the cache stays."""
+    process.kill_all(lab)
+    _unmount(lab.state)
+    _unmount(CACHE)
+    nodes.remove_cgroups(lab)
+    network.down(lab)
+    shutil.rmtree(lab.state, ignore_errors=True)
+
+
+def _images(report: Report) -> dict[str, Image]:
+    return {name: build.build(name, report) for name in folders.names()}
+
+
+def _prefixed(report: Report, prefix: str) -> Report:
+    return lambda words: report(f"{prefix}: {words}")
+
+
+def parts(lab: Lab) -> tuple[str, ...]:
+    """Names of the long-running parts of the lab."""
+    hosts = ("kwok",) if lab.simulated else tuple(node.name for node in lab.nodes)
+    return (*controlplane.NAMES, *hosts)
+
+
+def _simulate(lab: Lab, tools: Tools) -> None:
+    addons.apply_simulation(lab, tools)
+    file = kubeconfig.write(lab, "kwok")
+    process.start(lab, "kwok", [tools.program("kwok"), f"--kubeconfig={file}", "--manage-all-nodes=true"])
+    process.wait_for(
+        lambda: addons.kubectl(lab, tools, "get", "nodes").count(" Ready ") == len(lab.nodes),
+        60,
+        f"{len(lab.nodes)} simulated nodes Ready",
+        process.log_of(lab, "kwok"),
+    )
+
+
+def _unmount(folder: Path) -> None:
+    """Undoes mounts below `folder`, the innermost first, that a killed build left in this machine's view."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for target in reversed([target for target in mounted if target.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "--lazy", target], check=True)

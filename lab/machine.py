@@ -1,0 +1,35 @@
+"""What the machine must be, and the Debian packages it must have, before a lab can be built on it."""
+
+import os
+import shutil
+
+from lab import debian
+from lab.errors import LabError
+from lab.layout import CACHE, Lab
+
+FREE_GIB_COLD = 20
+"""Go's build cache, images and their unpacked copies on two nodes took 17 GiB of a clean machine."""
+FREE_GIB_WARM = 3
+
+PROGRAMS = {"ip": "iproute2", "unshare": "util-linux"}
+NODE_PROGRAMS = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "nft": "nftables",
+    "iptables": "iptables",
+    "ipset": "ipset",
+    "conntrack": "conntrack",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+}
+
+
+def prepare(lab: Lab) -> None:
+    """Installs what is missing; raises `LabError` if this machine cannot hold a lab."""
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and mounts: run it as root")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    needed = FREE_GIB_WARM if (CACHE / "toolchains").exists() else FREE_GIB_COLD
+    free = shutil.disk_usage(CACHE).free / 2**30
+    if free < needed:
+        raise LabError(f"{CACHE} has {free:.1f} GiB free and the lab needs {needed}: free some, or mount a disk there")
+    debian.ensure(PROGRAMS | ({} if lab.simulated else NODE_PROGRAMS))

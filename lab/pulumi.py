@@ -1,0 +1,99 @@
+"""The Pulumi engine of a lab, and the stack it keeps running: `pulumi up` as anyone would call it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import process
+from lab.errors import LabError
+from lab.layout import PROJECT, Lab
+from lab.toolchain import Tools, installed_pulumi
+
+STACK = "lab"
+"""Its file is Pulumi.lab.yaml."""
+PASSPHRASE = "lab"
+"""Of a cluster that anyone on the machine may throw away."""
+
+
+def environment(lab: Lab, tools: Tools) -> dict[str, str]:
+    """What a shell needs so that `pulumi` and `kubectl` mean this lab."""
+    variables = {
+        "PATH": f"{tools.folder}:{os.environ['PATH']}",
+        "KUBECONFIG": str(lab.kubeconfig),
+        "PULUMI_HOME": str(lab.state / "pulumi-home"),
+        "PULUMI_BACKEND_URL": f"file://{backend(lab)}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    if not installed_pulumi():
+        variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    return variables
+
+
+def backend(lab: Lab) -> Path:
+    """The folder in which Pulumi keeps the lab's state."""
+    return lab.state / "pulumi"
+
+
+def up(lab: Lab, tools: Tools, report: Callable[[str], None]) -> dict[str, int]:
+    """Brings the stack to what its file says; returns how many resources were created, updated, kept and so on.
+
+    What a killed run left (a lock, half-made objects) is cleared first. Raises `LabError` with the end of the output.
+    """
+    log = process.log_of(lab, "pulumi-up")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    backend(lab).mkdir(parents=True, exist_ok=True)
+    if STACK not in json.loads(_pulumi(lab, tools, "stack", "ls", "--json") or "[]", object_hook=_name):
+        _pulumi(lab, tools, "stack", "init", STACK, "--no-select", "--secrets-provider=passphrase")
+    if _interrupted(lab):
+        report("clearing what an interrupted run left")
+        _pulumi(lab, tools, "cancel", "--yes", f"--stack={STACK}")
+        _pulumi(lab, tools, "refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={STACK}")
+    command = ["pulumi", "up", "--yes", "--skip-preview"]
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            [*command, f"--stack={STACK}", "--non-interactive", "--color=never", "--suppress-outputs"],
+            cwd=PROJECT,
+            env=os.environ | environment(lab, tools),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in running.stdout:
+            output.write(line)
+            output.flush()
+            if line.strip():
+                report(line.strip())
+    if running.wait():
+        raise LabError(f"`pulumi up --stack={STACK}` failed", log)
+    [latest, *_] = json.loads(_pulumi(lab, tools, "stack", "history", "--json", f"--stack={STACK}"))
+    return latest["resourceChanges"]
+
+
+def _interrupted(lab: Lab) -> bool:
+    """Whether a lock is there whose holder is not."""
+    for file in (backend(lab) / ".pulumi" / "locks").rglob("*.json"):
+        if not Path("/proc", str(json.loads(file.read_text())["pid"])).exists():
+            return True
+    return False
+
+
+def _name(item: dict) -> str:
+    return item["name"]
+
+
+def _pulumi(lab: Lab, tools: Tools, *words: str) -> str:
+    done = subprocess.run(
+        ["pulumi", *words, "--non-interactive"],
+        cwd=PROJECT,
+        env=os.environ | environment(lab, tools),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LabError(f"`pulumi {' '.join(words)}` failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
