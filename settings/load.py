@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from inspect import signature
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -63,9 +62,8 @@ def parse(given: dict[str, Any], secret: set[str]) -> Settings:
         except ValidationError as error:
             problems += [_explain(key, model, detail) for detail in error.errors(include_url=False)]
     known = {**parsed, "kubeconfig": "kubeconfig" in given}
-    for rule in RULES:
-        wanted = signature(rule).parameters
-        if wanted.keys() <= known.keys():
+    for rule, wanted in RULES.items():
+        if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})
     if problems:
         raise SettingsError(problems)
@@ -149,9 +147,9 @@ def _walk(key: str, model: Any, location: tuple[str | int, ...]) -> tuple[str, A
     path, holder = key, model
     for part in location:
         field = _field(model, part)
-        if field is None and part in ("fixed", "auto"):  # the tag of `backend.scale`, not a key
-            model = _variant(model, part)
-            holder = model
+        variants = {variant.__name__.removesuffix("Scale").lower(): variant for variant in _models(model)}
+        if len(variants) > 1 and part in variants:  # the tag of a union, which no stack file holds
+            holder = model = variants[part]
             continue
         if part == "[key]":
             continue
@@ -177,10 +175,6 @@ def _field(annotation: Any, alias: str | int) -> Any:
             if field.alias == alias:
                 return field
     return None
-
-
-def _variant(annotation: Any, tag: str | int) -> Any:
-    return next(model for model in _models(annotation) if model.__name__.lower().startswith(str(tag)))
 
 
 def _keys(annotation: Any) -> list[str]:

@@ -1,10 +1,11 @@
 """What must hold between sections: one function per rule, each with the remedy in its words.
 
-A rule's annotated parameters are the sections it needs; the loader runs it whenever those parsed.
+A rule's parameters are the sections it needs; the loader runs it whenever those parsed.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from inspect import signature
 
 from settings.problems import Problem
 from settings.sections import (
@@ -25,7 +26,8 @@ from settings.sections import (
     amount,
 )
 
-RULES: list[Callable[..., Iterator[Problem]]] = []
+RULES: dict[Callable[..., Iterator[Problem]], frozenset[str]] = {}
+"""Every rule, and the sections it needs."""
 
 OWNED_ENV = frozenset(
     [
@@ -69,7 +71,7 @@ _MUTABLE = re.compile(r"^[^@]*(:latest|(^|/)[^:/]*)$")
 
 def rule(check: Callable[..., Iterator[Problem]]) -> Callable[..., Iterator[Problem]]:
     """Registers a rule with the loader."""
-    RULES.append(check)
+    RULES[check] = frozenset(signature(check).parameters)
     return check
 
 

@@ -72,8 +72,8 @@ Host = Annotated[
 Image = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][-._a-zA-Z0-9:]*(/[-._a-z0-9]+)*(:[-._a-zA-Z0-9]{1,128})?"
-        r"(@sha256:[0-9a-f]{64})?$"
+        pattern=r"^([a-z0-9][-.a-z0-9]*(:[0-9]+)?/)?[a-z0-9][-._a-z0-9]*(/[a-z0-9][-._a-z0-9]*)*"
+        r"(:[-._a-zA-Z0-9]{1,128})?(@sha256:[0-9a-f]{64})?$"
     ),
 ]
 """An image by tag, digest or both."""

@@ -6,6 +6,7 @@ out what was declared only after everything was.
 """
 
 import asyncio
+import functools
 import hashlib
 import json
 import runpy
@@ -136,7 +137,10 @@ class _Monitor(mocks.MockMonitor):
 
 
 def record(
-    program: Callable[[], object], *, config: Mapping[str, str] | None = None, preview: bool = False
+    program: Callable[[], object],
+    *,
+    config: Mapping[str, str] | None = None,
+    preview: bool = False,
 ) -> Program:
     """Runs a program in a stack of its own and returns what it registered, once all of it is."""
     recorded = Program()
@@ -157,10 +161,23 @@ def record(
 
 
 def run(config: Mapping[str, Any], *, preview: bool = False) -> Program:
-    """Runs the whole program on a stack file's sections."""
-    main = str(ROOT / "__main__.py")
-    texts = {f"skillflaw:{key}": json.dumps(value) for key, value in config.items()}
-    return record(lambda: runpy.run_path(main, run_name="__main__"), config=texts, preview=preview)
+    """Runs the whole program on a stack file's sections, once per file and test session."""
+    return _run(json.dumps(config, sort_keys=True), preview)
+
+
+@functools.cache
+def _run(config: str, preview: bool) -> Program:
+    return record(whole_program, config=engine_config(json.loads(config)), preview=preview)
+
+
+def whole_program() -> object:
+    """The program as the language host runs it."""
+    return runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+def engine_config(config: Mapping[str, Any]) -> dict[str, str]:
+    """A stack file's sections as the engine hands them over."""
+    return {f"skillflaw:{key}": json.dumps(value) for key, value in config.items()}
 
 
 def stack_file(name: str) -> dict[str, Any]:
