@@ -4,14 +4,21 @@ Mirrors, proxies and certificates are read from apt's and pip's own configuratio
 is built, so that no image and no file here knows them.
 """
 
+import ast
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+# What pip calls the places that packages come from, and uv's names for them.
+UV_NAMES = {
+    "index-url": "index-url",
+    "extra-index-url": "extra-index-url",
+    "trusted-host": "allow-insecure-host",
+}
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-PIP_OPTIONS = {"index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "default-timeout"}
 
 
 def ensure_programs(*programs: str) -> None:
@@ -43,29 +50,33 @@ def apt_options(file: Path) -> Path:
 
 
 def registries(folder: Path) -> Path:
-    """A folder that, mounted on /mnt, lets apt and pip in an image work as they do here; returns it.
+    """A folder that, mounted on /mnt, lets apt, pip and uv in an image fetch as apt and pip do here.
 
-    The Containerfiles point APT_CONFIG and PIP_CONFIG_FILE there.
+    The Containerfiles point each program's own variable (APT_CONFIG, PIP_CONFIG_FILE, …) there.
     """
     folder.mkdir()
     (folder / "sources.list").write_text("".join(f"{line}\n" for line in debian_sources()))
     apt = ['Dir::Etc::SourceList "/mnt/sources.list";', 'APT::Install-Recommends "false";']
-    pip = ["[global]", *_pip_options()]
     if CERTIFICATES.exists():
         shutil.copy(CERTIFICATES, folder)
         apt.append(f'Acquire::https::CaInfo "/mnt/{CERTIFICATES.name}";')
-        pip.append(f"cert = /mnt/{CERTIFICATES.name}")
     with apt_options(folder / "apt.conf").open("a") as file:
         file.write("\n" + "\n".join(apt))
+    pip, uv = ["[global]"], []
+    for option, values in _indexes().items():
+        pip.append(f"{option} = {' '.join(values)}")
+        # to pip every value is a list; uv has exactly one index that replaces PyPI
+        uv.append(f"{UV_NAMES[option]} = {json.dumps(values[0] if option == 'index-url' else values)}")
     (folder / "pip.conf").write_text("\n".join(pip))
+    (folder / "uv.toml").write_text("\n".join(uv))
     return folder
 
 
-def _pip_options() -> list[str]:
-    """Of `global.index-url='…'` and `:env:.index-url='…'` alike: `index-url = …`."""
+def _indexes() -> dict[str, list[str]]:
+    """Where pip is configured, by file or environment, to find packages."""
     listed = (line.partition("=") for line in _output(sys.executable, "-m", "pip", "config", "list"))
-    options = {key.rpartition(".")[2]: value.strip("'") for key, _, value in listed}
-    return [f"{option} = {value}" for option, value in options.items() if option in PIP_OPTIONS]
+    options = {key.rpartition(".")[2]: ast.literal_eval(value).split() for key, _, value in listed}
+    return {option: options[option] for option in UV_NAMES if option in options}
 
 
 def _indexed() -> list[str]:
