@@ -146,6 +146,7 @@ def bootstrap(
         runtime=runtime,
         startup_path=settings.backend.probes.startup,
         accept_loss=settings.secret_key.accept_loss,
+        shared_volume=_shared_volume(settings),
         after=after,
     )
 
@@ -165,7 +166,7 @@ def backend(
         probes=Probes(**own.probes.model_dump()),
         pre_stop_seconds=own.pre_stop_seconds,
         longest_flow_seconds=own.longest_flow_seconds,
-        shared_volume=settings.storage.access_mode == "ReadWriteMany",
+        shared_volume=_shared_volume(settings),
         bootstrap=bootstrap,
     )
 
@@ -252,6 +253,10 @@ def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]
         if own.policies
         else None
     )
+
+
+def _shared_volume(settings: Settings) -> bool:
+    return settings.storage.access_mode == "ReadWriteMany"
 
 
 def _image(settings: Settings, name: str) -> Image:

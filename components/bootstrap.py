@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import key_guard, labels, pods
+from components import key_guard, labels, pods, workloads
 from components.component import Component
 from components.references import Image
 from components.runtime import CONFIG_DIR, KEY_FILE, Runtime
@@ -30,6 +30,8 @@ class BootstrapArgs:
     startup_path: str
     accept_loss: str | None
     """Fingerprint of the key that may be given up."""
+    shared_volume: bool
+    """Whether pods on two nodes can mount the data at once."""
     after: list[pulumi.Resource]
     """State that must be up first; a Job's retries are slower than waiting."""
 
@@ -77,6 +79,8 @@ class Bootstrap(Component):
                     args.image,
                     annotations=args.runtime.annotations,
                     restart_policy="Never",
+                    # During an update the old backend still holds the volume.
+                    affinity=None if args.shared_volume else workloads.near("backend"),
                     # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
                     termination_grace_period_seconds=5,
                     init_containers=[

@@ -46,15 +46,24 @@ def apart(part: str) -> k8s.core.v1.AffinityArgs:
     """Prefers a host without a pod of the same part."""
     return k8s.core.v1.AffinityArgs(
         pod_anti_affinity=k8s.core.v1.PodAntiAffinityArgs(
-            preferred_during_scheduling_ignored_during_execution=[
-                k8s.core.v1.WeightedPodAffinityTermArgs(
-                    weight=100,
-                    pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(
-                        topology_key=HOST, label_selector=pods_of(part)
-                    ),
-                )
-            ]
+            preferred_during_scheduling_ignored_during_execution=[_host_of(part)]
         )
+    )
+
+
+def near(part: str) -> k8s.core.v1.AffinityArgs:
+    """Prefers the host of a part's pod: a ReadWriteOnce volume can be mounted twice there, and only there."""
+    return k8s.core.v1.AffinityArgs(
+        pod_affinity=k8s.core.v1.PodAffinityArgs(
+            preferred_during_scheduling_ignored_during_execution=[_host_of(part)]
+        )
+    )
+
+
+def _host_of(part: str) -> k8s.core.v1.WeightedPodAffinityTermArgs:
+    return k8s.core.v1.WeightedPodAffinityTermArgs(
+        weight=100,
+        pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(topology_key=HOST, label_selector=pods_of(part)),
     )
 
 
