@@ -21,7 +21,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich
 console = Console(soft_wrap=True)
 
 Simulated = Annotated[
-    bool, typer.Option("--simulated", help="The flavour whose nodes are simulated: an API server for engine tests.")
+    bool,
+    typer.Option(
+        "--simulated", help="The flavour whose nodes are simulated: an API server for engine tests."
+    ),
 ]
 CREDENTIALS = REAL.state / "validate"
 
@@ -49,7 +52,9 @@ def up(simulated: Simulated = False) -> None:
         report("an API key and a flow")
         minted = _mint()
         report("every check of the production guide")
-        checks = subprocess.run([sys.executable, "-m", "operations", "validate", *_validate_options(minted)], check=False)
+        checks = subprocess.run(
+            [sys.executable, "-m", "operations", "validate", *_validate_options(minted)], check=False
+        )
     if checks.returncode:
         raise typer.Exit(1)
     _reachable(lab)

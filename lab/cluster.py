@@ -60,7 +60,9 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
         report("waiting until they are Ready")
         names = [f"node/{node.name}" for node in lab.nodes]
         process.wait_for(
-            lambda: all(name in addons.kubectl(lab, tools, "get", "nodes", "--output=name").split() for name in names),
+            lambda: all(
+                name in addons.kubectl(lab, tools, "get", "nodes", "--output=name").split() for name in names
+            ),
             120,
             f"{len(names)} nodes registered",
             process.log_of(lab, f"{lab.nodes[0].name}-kubelet"),

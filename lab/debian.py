@@ -14,7 +14,9 @@ def ensure(needed: dict[str, str]) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise LabError(f"missing: {', '.join(missing)}; the lab installs them on Debian, here install them by hand")
+        raise LabError(
+            f"missing: {', '.join(missing)}; the lab installs them on Debian, here install them by hand"
+        )
     # No recommended packages, and no service started: the lab runs its own.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]

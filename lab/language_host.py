@@ -66,7 +66,9 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             "organization": request.organization,
             "root_directory": request.info.root_directory,
         }
-        entry = os.path.normpath(os.path.join(request.info.program_directory, request.info.entry_point or "."))
+        entry = os.path.normpath(
+            os.path.join(request.info.program_directory, request.info.entry_point or ".")
+        )
         done = subprocess.run(
             [sys.executable, "-u", __file__, "--run", json.dumps(settings), entry, *request.args],
             cwd=request.pwd,
@@ -82,7 +84,9 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
     def RunPlugin(self, request, context):
         module = ["-m", "pulumi.policy"] if request.kind == "analyzer" else []
         program = request.info.program_directory if request.kind == "analyzer" else request.program
-        arguments = [*request.args[:1], program, *request.args[2:]] if request.kind == "analyzer" else request.args
+        arguments = (
+            [*request.args[:1], program, *request.args[2:]] if request.kind == "analyzer" else request.args
+        )
         command = [sys.executable, "-u", *module, *arguments]
         child = subprocess.Popen(
             command,
@@ -120,13 +124,18 @@ def _resource_packages():
                 plugin = json.loads(file.read_text())
                 if plugin.get("resource"):
                     yield plugin_pb2.PackageDependency(
-                        name=plugin["name"], kind="resource", version=plugin.get("version") or distribution.version
+                        name=plugin["name"],
+                        kind="resource",
+                        version=plugin.get("version") or distribution.version,
                     )
 
 
 def serve(engine: str) -> None:
     """Answers the engine until it goes; prints the port first."""
-    limits = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
+    limits = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=limits)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -152,7 +161,7 @@ def run(settings: dict, entry: str) -> None:
         )
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-    except Exception:  # noqa: BLE001  whatever a program raises is its user's to read
+    except Exception:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{traceback.format_exc()}")
     else:
         return

@@ -31,5 +31,7 @@ def prepare(lab: Lab) -> None:
     needed = FREE_GIB_WARM if (CACHE / "toolchains").exists() else FREE_GIB_COLD
     free = shutil.disk_usage(CACHE).free / 2**30
     if free < needed:
-        raise LabError(f"{CACHE} has {free:.1f} GiB free and the lab needs {needed}: free some, or mount a disk there")
+        raise LabError(
+            f"{CACHE} has {free:.1f} GiB free and the lab needs {needed}: free some, or mount a disk there"
+        )
     debian.ensure(PROGRAMS | ({} if lab.simulated else NODE_PROGRAMS))

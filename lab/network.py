@@ -44,6 +44,8 @@ def up(lab: Lab) -> None:
 def plug(lab: Lab, node: Node, pid: int) -> None:
     """Gives the network namespace of `pid` an `eth0` whose other end is in the bridge; it goes when the namespace goes."""
     port = f"{lab.bridge}-{node.name[-1]}"
+    if port in _links():  # the kernel has not yet removed that of a node which just ended
+        _ip("link", "delete", port)
     _ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
     _ip("link", "set", port, "master", lab.bridge, "up")
 

@@ -40,7 +40,6 @@ def containerd_config(lab: Lab, node: Node, pause: str) -> str:
 version = 2
 root = "{images(lab, node)}"
 state = "/run/containerd"
-disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
 
 [grpc]
   address = "{RUNTIME}"

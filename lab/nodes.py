@@ -29,7 +29,17 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
     for each in lab.nodes:
         if process.find(lab, each.name) is not None:
             continue
-        namespaces = ["unshare", "--net", "--pid", "--mount", "--uts", "--ipc", "--fork", "--mount-proc", "--kill-child"]
+        namespaces = [
+            "unshare",
+            "--net",
+            "--pid",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+        ]
         itself = [sys.executable, "-m", "lab.node", lab.name, each.name, tools.folder, pause.reference]
         pid = process.start(lab, each.name, [*namespaces, *itself], {"PYTHONPATH": str(PROJECT)})
         process.wait_for(

@@ -22,7 +22,9 @@ def make(lab: Lab) -> None:
         _write(lab.pki / "ca", *_authority(f"{lab.name} CA"))
     _service_account_key(lab.pki)
     here = ["localhost", lab.loopback]
-    in_cluster = [f"kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", ".default.svc.cluster.local")]
+    in_cluster = [
+        f"kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", ".default.svc.cluster.local")
+    ]
     _issue(lab, "kube-apiserver", hosts=[*here, *in_cluster, lab.machine, lab.service(1)])
     _issue(lab, "front-proxy", common_name="front-proxy")
     _issue(lab, "kubelet-client", common_name="kube-apiserver-kubelet", group="system:masters")
@@ -55,7 +57,9 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     return key, certificate
 
 
-def _issue(lab: Lab, file: str, *, common_name: str = "", group: str = "", hosts: list[str] | None = None) -> None:
+def _issue(
+    lab: Lab, file: str, *, common_name: str = "", group: str = "", hosts: list[str] | None = None
+) -> None:
     """A certificate for serving on `hosts`, or, without any, one that a client shows as user `common_name` of `group`."""
     if (lab.pki / f"{file}.crt").exists():
         return
@@ -69,14 +73,20 @@ def _issue(lab: Lab, file: str, *, common_name: str = "", group: str = "", hosts
     builder = (
         _builder(x509.Name(names), authority.subject, key)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False
+        )
     )
     if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
+        )
     _write(lab.pki / file, key, builder.sign(authority_key, hashes.SHA256()))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

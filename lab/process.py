@@ -20,7 +20,9 @@ def log_of(lab: Lab, name: str) -> Path:
     return lab.state / "logs" / f"{name}.log"
 
 
-def start(lab: Lab, name: str, command: Iterable[str | Path], environment: dict[str, str] | None = None) -> int:
+def start(
+    lab: Lab, name: str, command: Iterable[str | Path], environment: dict[str, str] | None = None
+) -> int:
     """Starts `command` as a daemon of the lab, its output in the lab's logs; returns its process id."""
     log = log_of(lab, name)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from lab.toolchain import Tools, installed_pulumi
 
 STACK = "lab"
 """Its file is Pulumi.lab.yaml."""
-PASSPHRASE = "lab"
+PASSPHRASE = "lab"  # noqa: S105  no secret is kept by it
 """Of a cluster that anyone on the machine may throw away."""
 
 
@@ -50,7 +50,9 @@ def up(lab: Lab, tools: Tools, report: Callable[[str], None]) -> dict[str, int]:
     if _interrupted(lab):
         report("clearing what an interrupted run left")
         _pulumi(lab, tools, "cancel", "--yes", f"--stack={STACK}")
-        _pulumi(lab, tools, "refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={STACK}")
+        _pulumi(
+            lab, tools, "refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={STACK}"
+        )
     command = ["pulumi", "up", "--yes", "--skip-preview"]
     with log.open("w") as output:
         running = subprocess.Popen(

@@ -154,7 +154,11 @@ def _build(name: str, program: Program, file: Path, report: Report) -> None:
 def _gateway_api(report: Report) -> Path:
     """The Gateway API's definitions, which its Go module holds as YAML."""
     module = MODULES / "gateway-api"
-    file = CACHE / "programs" / f"gateway-api-{hashlib.sha256((module / 'go.sum').read_bytes()).hexdigest()[:12]}.yaml"
+    file = (
+        CACHE
+        / "programs"
+        / f"gateway-api-{hashlib.sha256((module / 'go.sum').read_bytes()).hexdigest()[:12]}.yaml"
+    )
     if not file.exists():
         download = [_go(report), "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
         told = subprocess.run(download, cwd=module, capture_output=True, text=True, check=False)

@@ -51,9 +51,19 @@ def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> N
         _apply(lab, tools, string.Template((HERE / f"{name}.yaml").read_text()).substitute(values))
     for namespace, workload in WORKLOADS:
         report(f"waiting for {workload}")
-        kubectl(lab, tools, "rollout", "status", workload, f"--namespace={namespace}", f"--timeout={ROLLOUT_SECONDS}s")
+        kubectl(
+            lab,
+            tools,
+            "rollout",
+            "status",
+            workload,
+            f"--namespace={namespace}",
+            f"--timeout={ROLLOUT_SECONDS}s",
+        )
     report("waiting for the metrics API")
-    kubectl(lab, tools, "wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=120s")
+    kubectl(
+        lab, tools, "wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=120s"
+    )
 
 
 def apply_simulation(lab: Lab, tools: Tools) -> None:
