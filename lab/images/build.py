@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from lab import debian
 from lab.images import folders, machine
 from lab.images.command import Report, run
 from lab.images.prepare import PREPARE
@@ -78,7 +79,7 @@ def _build(
     its name only when it is whole.
     """
     report(f"{name}: starting")
-    machine.ensure_programs("buildah", "mmdebstrap")
+    debian.ensure({"buildah": "buildah", "mmdebstrap": "mmdebstrap"})
     with _scratch() as scratch:
         context = scratch / "context"
         context.mkdir()

@@ -6,7 +6,6 @@ is built, so that no image and no file here knows them.
 
 import ast
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,19 +18,6 @@ UV_NAMES = {
     "trusted-host": "allow-insecure-host",
 }
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-
-
-def ensure_programs(*programs: str) -> None:
-    """Installs the Debian packages, named as their programs, that are missing."""
-    missing = [program for program in programs if not shutil.which(program)]
-    if not missing:
-        return
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
-    if subprocess.run(install, env=environment, capture_output=True).returncode:
-        # no lists yet, or stale ones
-        _output("apt-get", "update")
-        subprocess.run(install, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def debian_sources() -> list[str]:
