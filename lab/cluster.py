@@ -12,7 +12,7 @@ from lab.layout import CACHE, Lab
 from lab.progress import Progress
 from lab.toolchain import Report, Tools
 
-CLUSTER_PROGRAMS = ("coredns", "metrics-server", "local-path-provisioner", "traefik")
+CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisioner", "traefik")
 """Programs of the toolchain that run as pods, each in an image of its own."""
 
 

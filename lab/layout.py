@@ -33,6 +33,7 @@ class Lab:
     number: int
     """Second byte of its addresses: 10.n is the hosts' network, 10.n+1 the pods', 10.n+2 the Services'."""
     zones: tuple[str, ...]
+    """One node in each."""
     simulated: bool = False
     """Nodes are objects that kwok keeps ready; no container ever runs."""
 
@@ -96,4 +97,3 @@ REAL = Lab(name="skillflaw-lab", bridge="sflab0", number=86, zones=("lab-a", "la
 SIMULATED = Lab(
     name="skillflaw-sim", bridge="sfsim0", number=96, zones=("sim-a", "sim-b", "sim-c"), simulated=True
 )
-LABS = {lab.name: lab for lab in (REAL, SIMULATED)}

@@ -230,6 +230,6 @@ def main(lab: Lab, node: Node, tools: Path, pause: str) -> None:
 
 
 if __name__ == "__main__":
-    chosen = layout.LABS[sys.argv[1]]
+    chosen = Lab(**json.loads(sys.argv[1]))
     [itself] = [node for node in chosen.nodes if node.name == sys.argv[2]]
     main(chosen, itself, Path(sys.argv[3]), sys.argv[4])

@@ -1,9 +1,11 @@
 """The hosts of the cluster, from the outside: their images loaded, started, awaited."""
 
+import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from lab import network, node, process
@@ -40,7 +42,15 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
             "--mount-proc",
             "--kill-child",
         ]
-        itself = [sys.executable, "-m", "lab.node", lab.name, each.name, tools.folder, pause.reference]
+        itself = [
+            sys.executable,
+            "-m",
+            "lab.node",
+            json.dumps(asdict(lab)),
+            each.name,
+            tools.folder,
+            pause.reference,
+        ]
         pid = process.start(lab, each.name, [*namespaces, *itself], {"PYTHONPATH": str(PROJECT)})
         process.wait_for(
             lambda pid=pid: _network_namespace(pid) not in (None, _network_namespace(os.getpid())),

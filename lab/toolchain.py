@@ -62,6 +62,7 @@ PROGRAMS = {
     "local-path-provisioner": Program(module="kubernetes", package="github.com/rancher/local-path-provisioner"),
     "kube-router": Program(module="kubernetes", package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
     "kwok": Program(module="kubernetes", package="sigs.k8s.io/kwok/cmd/kwok"),
+    "pause": Program(module="pause"),
     "pulumi": Program(
         module="pulumi",
         package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",

@@ -19,13 +19,6 @@ def debian(folder: Path, report: Report) -> None:
     run(["mmdebstrap", "--variant=minbase", *options, *target, *machine.debian_sources()], "base", report)
 
 
-def go_program(folder: Path, report: Report) -> None:
-    """The static program of the folder's module, which the PATH's Go builds."""
-    report("pause: compiling")
-    build = ["go", "build", "-C", f"{folder}", "-trimpath", "-ldflags=-s -w"]
-    run(["env", "CGO_ENABLED=0", *build], "pause", report)
-
-
 def web_ui(folder: Path, report: Report) -> None:
     """The built web UI out of the upstream's wheel, as `langflow/frontend`."""
     report("frontend: fetching the web UI")
@@ -36,4 +29,4 @@ def web_ui(folder: Path, report: Report) -> None:
         content.extractall(folder, [file for file in content.namelist() if "/frontend/" in file])
 
 
-PREPARE: dict[str, Prepare] = {"base": debian, "pause": go_program, "frontend": web_ui}
+PREPARE: dict[str, Prepare] = {"base": debian, "frontend": web_ui}

@@ -1,0 +1,3 @@
+module skillflaw.lab/pause
+
+go 1.26.0

@@ -1,0 +1,18 @@
+"""What the rings share. `unit` needs nothing; `engine` and `live` need the labs that `make test` starts."""
+
+import pytest
+
+from lab import cluster, toolchain
+from lab.layout import Lab
+from lab.toolchain import Tools
+
+
+def require(lab: Lab, command: str) -> None:
+    """Fails, with the command that helps, unless the lab runs."""
+    if not cluster.running(lab):
+        pytest.fail(f"{lab.name} does not run: {command}")
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    return toolchain.prepare(lambda words: None)

@@ -1,0 +1,111 @@
+"""One Pulumi stack of the engine ring: a stack file of its own beside a copy of the program, driven by the CLI."""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.layout import PROJECT, SIMULATED
+
+PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings")
+
+SMALL = {
+    "cluster": {"context": SIMULATED.name},
+    "images": {name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")},
+    "surfaces": {
+        "api": {"host": "api.skillflaw.test"},
+        "app": {"host": "app.skillflaw.test"},
+        "docs": {"host": "docs.skillflaw.test"},
+    },
+    "edge": {"ingress": {"className": "traefik"}},
+    "backend": {"scale": {"replicas": 2}},
+    "database": {"inCluster": {"size": "1Gi", "className": "local"}},
+    "cache": {"inCluster": {"memory": "128Mi"}},
+    "storage": {"size": "1Gi", "className": "shared", "accessMode": "ReadWriteMany"},
+    "protection": {"enabled": False},
+}
+"""The guide's whole topology, all of it in the cluster."""
+
+
+def copy_program(folder: Path) -> Path:
+    """A copy of the program, so that no test writes a stack file into the checkout."""
+    for name in PROGRAM:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
+    (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
+    return folder
+
+
+class Stack:
+    """The namespace has the stack's name; `sections` is what its file says, to be edited between runs."""
+
+    def __init__(self, program: Path, name: str, environment: dict[str, str]) -> None:
+        self.program = program
+        self.name = name
+        self.environment = environment
+        self.sections: dict[str, Any] = copy.deepcopy(SMALL) | {"namespace": {"name": name}}
+
+    def init(self) -> None:
+        self.pulumi("stack", "init", self.name, "--no-select", "--secrets-provider=passphrase")
+
+    def up(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
+
+    def preview(self) -> dict[str, set[str]]:
+        """What an `up` would do: logical names by operation, those that stay left out."""
+        planned: dict[str, set[str]] = {}
+        for step in json.loads(self.pulumi("preview", "--json").stdout)["steps"]:
+            if step["op"] != "same":
+                planned.setdefault(step["op"], set()).add(step["urn"].rpartition("::")[2])
+        return planned
+
+    def remove(self) -> None:
+        self.pulumi("state", "unprotect", "--all", "--yes", check=False)
+        self.pulumi("destroy", "--yes", "--skip-preview", check=False)
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
+        self.pulumi("stack", "rm", "--yes", "--force", self.name)
+
+    def objects(self, kinds: str) -> set[str]:
+        """Names of the objects of these kinds in the stack's namespace, as `kind/name`."""
+        listed = self.kubectl("get", kinds, f"--namespace={self.name}", "--output=name")
+        return set(listed.split())
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            ["kubectl", *words], env=self._environment, input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        self._write()
+        chosen = () if words[0] == "stack" else (f"--stack={self.name}",)
+        done = subprocess.run(
+            ["pulumi", *words, *chosen, "--non-interactive"],
+            cwd=self.program,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return os.environ | self.environment
+
+    def _write(self) -> None:
+        file = self.program / f"Pulumi.{self.name}.yaml"
+        kept = yaml.safe_load(file.read_text()) if file.exists() else {}
+        config = {f"skillflaw:{name}": section for name, section in self.sections.items()}
+        config["pulumi:disable-default-providers"] = ["kubernetes"]
+        file.write_text(yaml.safe_dump((kept or {}) | {"config": config}))

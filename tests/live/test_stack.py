@@ -1,0 +1,41 @@
+"""The stack `lab` as `pulumi up` left it."""
+
+import subprocess
+
+from lab.layout import PROJECT
+
+NAMESPACE = "skillflaw"
+
+
+def test_another_preview_of_the_running_stack_finds_nothing_to_change():
+    done = subprocess.run(
+        ["pulumi", "preview", "--stack=lab", "--expect-no-changes", "--refresh", "--non-interactive"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_backend_runs_on_both_nodes_and_both_zones(kubectl):
+    nodes = kubectl(
+        "get", "pods", f"--namespace={NAMESPACE}", "--selector=app=skillflaw-backend",
+        "--output=jsonpath={.items[*].spec.nodeName}",
+    )  # fmt: skip
+    assert sorted(nodes.split()) == ["node-1", "node-2"]
+
+
+def test_the_namespace_enforces_the_restricted_pod_security_standard(kubectl):
+    enforced = kubectl(
+        "get", "namespace", NAMESPACE, r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}"
+    )
+    assert enforced == "restricted"
+
+
+def test_no_pod_restarted(kubectl):
+    restarts = kubectl(
+        "get", "pods", f"--namespace={NAMESPACE}",
+        "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}",
+    )  # fmt: skip
+    assert set(restarts.split()) == {"0"}
