@@ -20,6 +20,7 @@ from components.secret_key import SecretKey
 from components.storage import Storage
 from components.superuser import Superuser
 from settings import load
+from settings.frozen import frozen
 
 settings, secrets = load()
 
@@ -77,3 +78,5 @@ surfaces = settings.surfaces
 pulumi.export("surfaces", {name: f"https://{row.host}" for name, row in surfaces.present().items()})
 pulumi.export("apiAllow", list(surfaces.api.allow) if surfaces.api else [])
 pulumi.export("superuserSecret", superuser.output())
+# Read by the next run, which refuses to change these by accident.
+pulumi.export("frozen", frozen(settings.namespace, settings.storage, settings.database, settings.backend))

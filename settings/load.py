@@ -37,18 +37,26 @@ def load() -> tuple[Settings, Secrets]:
     values = {**get_config_env(), **CONFIG.get()}
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     secret = {key for key in given if _is_secret(prefix + key)}
-    settings = parse(given, secret)
+    settings = parse(given, secret, live=_live())
     return settings, Secrets(kubeconfig=config.get_secret("kubeconfig"))
+
+
+def _live() -> dict[str, str]:
+    """What the running stack exported as `frozen` when it last came up; nothing before that."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value["outputs"]
+    return outputs.get("frozen", {})
 
 
 def _is_secret(key: str) -> bool:
     return pulumi.runtime.is_config_secret(key) or key in get_config_secret_keys_env()
 
 
-def parse(given: dict[str, Any], secret: set[str]) -> Settings:
+def parse(given: dict[str, Any], secret: set[str], *, live: dict[str, str] | None = None) -> Settings:
     """Settings from top-level keys and their texts (JSON, as the engine hands them over).
 
-    `secret` names the keys that are stored encrypted. Raises `SettingsError`.
+    `secret` names the keys that are stored encrypted, `live` is what the running stack was made with.
+    Raises `SettingsError`.
     """
     sections = {field.alias: (name, field.annotation) for name, field in Settings.model_fields.items()}
     problems = [
@@ -61,7 +69,7 @@ def parse(given: dict[str, Any], secret: set[str]) -> Settings:
             parsed[name] = model.model_validate(_decode(given.get(key, {})))
         except ValidationError as error:
             problems += [_explain(key, model, detail) for detail in error.errors(include_url=False)]
-    known = {**parsed, "kubeconfig": "kubeconfig" in given}
+    known = {**parsed, "kubeconfig": "kubeconfig" in given, "live": live or {}}
     for rule, wanted in RULES.items():
         if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})

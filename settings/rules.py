@@ -1,12 +1,15 @@
 """What must hold between sections: one function per rule, each with the remedy in its words.
 
-A rule's parameters are the sections it needs; the loader runs it whenever those parsed.
+A rule's parameters are the sections it needs; the loader runs it whenever those parsed. Besides sections
+there are `kubeconfig` (whether the stack carries one) and `live` (what the running stack has exported
+as `frozen`).
 """
 
 import re
 from collections.abc import Callable, Iterator
 from inspect import signature
 
+from settings.frozen import MIGRATIONS, frozen
 from settings.problems import Problem
 from settings.sections import (
     Backend,
@@ -17,6 +20,7 @@ from settings.sections import (
     Edge,
     Frontend,
     Images,
+    Namespace,
     Network,
     Protection,
     Quantities,
@@ -313,6 +317,45 @@ def requests_stay_within_limits(
                     allowed="requests <= limits",
                     remedy=f"lower the request, or raise {path}.resources.limits.{key}",
                 )
+
+
+# --- the life of the data ----------------------------------------------------------------------
+
+
+@rule
+def frozen_choices_stay(
+    namespace: Namespace,
+    storage: Storage,
+    database: Database,
+    backend: Backend,
+    protection: Protection,
+    live: dict[str, str],
+) -> Iterator[Problem]:
+    now = frozen(namespace, storage, database, backend)
+    # Where a database changes places, what only the in-cluster one has is no change of its own.
+    kept = "database" not in live or live["database"] == now["database"]
+    for path, was in live.items():
+        if now.get(path, was) == was or path in protection.migrating:
+            continue
+        if kept or not path.startswith("database."):
+            yield Problem(
+                path=path,
+                found=f"{now[path]}, where the running stack has {was}",
+                allowed=f"{was}, or a migration",
+                remedy=f"{MIGRATIONS[path]}; then add {path} to protection.migrating for one run",
+            )
+
+
+@rule
+def migrations_are_known(protection: Protection) -> Iterator[Problem]:
+    for path in protection.migrating:
+        if path not in MIGRATIONS:
+            yield Problem(
+                path="protection.migrating",
+                found=f"{path}, which no migration is about",
+                allowed=", ".join(MIGRATIONS),
+                remedy="remove it",
+            )
 
 
 # --- references --------------------------------------------------------------------------------

@@ -529,6 +529,8 @@ class Protection(Section):
 
     enabled: bool = True
     """On: stateful resources refuse to be deleted or replaced, and unsafe settings are refused."""
+    migrating: tuple[str, ...] = ()
+    """Paths of choices that hold for the life of the data and may change now, since the data was moved."""
 
 
 class Settings(Section):

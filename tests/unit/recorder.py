@@ -110,6 +110,8 @@ class _Cluster(mocks.Mocks):
         return f"{args.name}-id", outputs
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - the engine's own function
+            return {"name": args.args["name"], "outputs": {}}
         raise AssertionError(f"the program asked a provider for {args.token}")
 
 

@@ -36,6 +36,12 @@ def test_the_program_composes_in_a_preview_too():
     assert run(config, preview=True).resources.keys() == run(config).resources.keys()
 
 
+def test_the_outputs_are_what_operations_read(lab):
+    names = "context namespace backendService backendPort surfaces apiAllow superuserSecret"
+    assert set(lab.outputs) == {*names.split(), "frontendService", "docsService", "frozen"}
+    assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
+
+
 def test_a_stack_without_public_surfaces_still_runs_the_backend():
     program = run(stack_file("dev"))
     assert set(program.pods) == {"backend", "bootstrap", "cache", "database"}

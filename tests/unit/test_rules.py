@@ -3,6 +3,7 @@
 import pytest
 from recorder import stack_file
 
+from settings.frozen import MIGRATIONS, frozen
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.rules import RULES
@@ -73,6 +74,7 @@ REFUSED = {
         "secretKey.existing.version",
     ),
     "existing_claim_says_what_it_allows": ({"storage": {"existingClaim": "data"}}, "storage.accessMode"),
+    "migrations_are_known": ({"protection": {"migrating": ["backend.env"]}}, "protection.migrating"),
     "policies_know_the_edge": (
         {"network": {"egress": SAFE["network"]["egress"]}},
         "network.edgeNamespace",
@@ -92,7 +94,8 @@ def test_the_safe_stack_is_accepted():
 
 
 def test_every_rule_has_been_seen_refusing():
-    assert {rule.__name__ for rule in RULES} == set(REFUSED)
+    about_live_stacks = {"frozen_choices_stay"}  # shown below: it needs a running stack
+    assert {rule.__name__ for rule in RULES} == set(REFUSED) | about_live_stacks
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -144,3 +147,53 @@ def test_one_replica_may_keep_everything_to_itself():
 def test_protection_is_on_unless_a_stack_says_otherwise():
     assert parse(SAFE, set()).protection.enabled
     assert not parse(stack_file("lab"), set()).protection.enabled
+
+
+# --- a live stack ------------------------------------------------------------------------------
+
+IN_CLUSTER = SAFE | {
+    "backend": {"scale": {"replicas": 1}},
+    "database": {"inCluster": {"className": "fast"}},
+    "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
+}
+
+MOVED = {
+    "namespace.name": {"namespace": {"name": "elsewhere"}},
+    "storage.accessMode": {"storage": {"accessMode": "ReadWriteOnce"}},
+    "storage.className": {"storage": {"className": "other"}},
+    "storage.existingClaim": {"storage": {"existingClaim": "other", "accessMode": "ReadWriteMany"}},
+    "database": {"database": SAFE["database"]},
+    "database.inCluster.className": {"database": {"inCluster": {"className": "slow"}}},
+    "database.inCluster.uid": {"database": {"inCluster": {"className": "fast", "uid": 10002}}},
+    "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 10002}},
+}
+"""For each choice that holds for the life of the data: an edit that changes it alone."""
+
+
+def choices(config: dict) -> dict[str, str]:
+    settings = parse(config, set())
+    return frozen(settings.namespace, settings.storage, settings.database, settings.backend)
+
+
+def test_every_migration_has_been_seen_named():
+    assert set(MOVED) == set(MIGRATIONS) == set(choices(IN_CLUSTER))
+
+
+@pytest.mark.parametrize("path", MOVED)
+def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
+    live = choices(IN_CLUSTER)
+    with pytest.raises(SettingsError) as refused:
+        parse(IN_CLUSTER | MOVED[path], set(), live=live)
+    (problem,) = refused.value.problems
+    assert problem.path == path
+    assert MIGRATIONS[path] in problem.remedy
+
+
+@pytest.mark.parametrize("path", MOVED)
+def test_a_migration_that_is_spelled_out_passes(path):
+    edit = MOVED[path] | {"protection": {"migrating": [path]}}
+    parse(IN_CLUSTER | edit, set(), live=choices(IN_CLUSTER))
+
+
+def test_an_unchanged_live_stack_passes():
+    parse(IN_CLUSTER, set(), live=choices(IN_CLUSTER))

@@ -5,8 +5,9 @@ import json
 import jsonschema
 import pytest
 import yaml
-from recorder import ROOT
+from recorder import ROOT, stack_file
 
+from settings.reference import reference
 from settings.schema import stack_schema
 
 FILE = ROOT / "stack.schema.json"
@@ -20,6 +21,28 @@ def test_the_committed_schema_is_fresh():
     assert json.loads(FILE.read_text()) == stack_schema(), (
         "run: python -m settings.schema > stack.schema.json"
     )
+
+
+def test_the_committed_reference_is_fresh():
+    assert (ROOT / "docs" / "stack-keys.md").read_text() == reference(), (
+        "run: python -m settings.reference > docs/stack-keys.md"
+    )
+
+
+def test_the_reference_has_a_row_for_every_key_of_the_stack_files():
+    def paths(value: object, path: str) -> set[str]:
+        inner = (
+            value.items() if isinstance(value, dict) and not path.endswith((".env", ".annotations")) else ()
+        )
+        return {path, *(found for key, item in inner for found in paths(item, f"{path}.{key}"))}
+
+    used = {
+        path
+        for name in ("dev", "lab", "prod")
+        for key, value in stack_file(name).items()
+        for path in paths(value, key)
+    }
+    assert [path for path in sorted(used) if f"| `{path}` |" not in reference()] == []
 
 
 def test_the_schema_is_one():

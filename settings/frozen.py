@@ -1,0 +1,31 @@
+"""Choices that hold for the life of a stack's data, and what changing each one takes."""
+
+from settings.sections import Backend, Database, Namespace, Storage
+
+MIGRATIONS = {
+    "namespace.name": "nothing moves between namespaces: restore a backup into a stack of the new name",
+    "storage.accessMode": "a claim keeps its access mode: copy the files to a new claim and name that one",
+    "storage.className": "a claim keeps its class: copy the files to a new claim and name that one",
+    "storage.existingClaim": "copy the files from the old claim to the new one while the backend is stopped",
+    "database": "dump the old database and restore it into the new one while the backend is stopped",
+    "database.inCluster.className": "a claim keeps its class: dump the database, restore it on the new one",
+    "database.inCluster.uid": "PostgreSQL's files belong to the old user: change their owner first",
+    "backend.uid": "the volume's secret_key belongs to the old user with mode 0600: change its owner first",
+}
+"""By path of the stack file: what a change of a live stack takes, since editing alone loses data."""
+
+
+def frozen(namespace: Namespace, storage: Storage, database: Database, backend: Backend) -> dict[str, str]:
+    """The choices a stack file makes, by path. The stack exports them, and its next run compares."""
+    own = database.in_cluster
+    chosen = {
+        "namespace.name": namespace.name,
+        "storage.accessMode": storage.access_mode,
+        "storage.className": storage.class_name,
+        "storage.existingClaim": storage.existing_claim,
+        "database": "inCluster" if own else "external",
+        "database.inCluster.className": own and own.class_name,
+        "database.inCluster.uid": own and own.uid,
+        "backend.uid": backend.uid,
+    }
+    return {path: str(value or "the default") for path, value in chosen.items()}
