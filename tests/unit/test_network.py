@@ -3,7 +3,9 @@
 import itertools
 
 import pytest
-from recorder import Program, run, stack_file
+from recorder import ROOT, Program, run, stack_file
+
+DOCUMENTED = ROOT / "docs" / "network.md"
 
 PORTS = {
     "backend": 7860,
@@ -153,3 +155,36 @@ def test_a_ui_that_proxies_inside_the_cluster_calls_the_backend_and_not_the_worl
 
 def test_policies_can_be_left_to_others():
     assert not run(stack_file("lab") | {"network": {"policies": False}}).of("NetworkPolicy")
+
+
+# --- the documented table ----------------------------------------------------------------------
+
+
+def named(peer: dict) -> str:
+    """A peer as the documentation calls it."""
+    if peer == EDGE:
+        return "edge"
+    if peer == DNS:
+        return "dns"
+    if "ipBlock" in peer:
+        return "internet"
+    return peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+
+
+def told(program: Program, part: str, way: str) -> str:
+    entries = {
+        " ".join([named(peer), *map(str, sorted(ports or ()))]) for peer, ports in peers(program, part, way)
+    }
+    return ", ".join(sorted(entries)) or "nobody"
+
+
+def test_the_documented_table_is_what_the_policies_say(closed):
+    rows = [
+        line.strip("| ").split(" | ") for line in DOCUMENTED.read_text().splitlines() if line.startswith("|")
+    ]
+    documented = {
+        part: tuple(", ".join(sorted(cell.split(", "))) for cell in cells) for part, *cells in rows[2:]
+    }
+    assert documented == {
+        part: (told(closed, part, "ingress"), told(closed, part, "egress")) for part in closed.parts
+    }
