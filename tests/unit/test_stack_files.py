@@ -6,7 +6,9 @@ from recorder import ROOT, stack_file
 
 from settings.load import parse
 from settings.problems import SettingsError
+from settings.sections import Settings
 
+PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 FILES = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
 
 
@@ -29,10 +31,16 @@ def test_a_stack_file_is_accepted_once_digests_are_filled_in(name):
     parse(filled_in(name), set())
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_stack_file_disables_the_default_cluster(name):
-    config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
-    assert config["pulumi:disable-default-providers"] == ["kubernetes"]
+def test_the_project_disables_the_ambient_cluster_for_every_stack():
+    assert PROJECT["config"]["pulumi:disable-default-providers"] == {"value": ["kubernetes"]}
+
+
+def test_the_project_declares_every_section_and_describes_it_as_the_types_do():
+    declared = {key: value for key, value in PROJECT["config"].items() if key.startswith("skillflaw:")}
+    assert declared == {
+        f"skillflaw:{field.alias}": {"description": field.annotation.__doc__.split("\n")[0], "default": {}}
+        for field in Settings.model_fields.values()
+    }
 
 
 @pytest.mark.parametrize("name", FILES)
