@@ -51,6 +51,10 @@ def plug(lab: Lab, node: Node, pid: int) -> None:
 
 
 def down(lab: Lab) -> None:
-    """Removes the bridge; its ports went with the nodes, and the routes go with it."""
-    if lab.bridge in _links():
-        _ip("link", "delete", lab.bridge)
+    """Removes the bridge and its ports, and with them the routes.
+
+    A port should go with its node's namespace, but the kernel may keep that for minutes after its last process.
+    """
+    for link in sorted(_links()):
+        if link == lab.bridge or link.startswith(f"{lab.bridge}-"):
+            _ip("link", "delete", link)

@@ -17,6 +17,7 @@ from lab.toolchain import Report, Tools
 NAMESPACE = "k8s.io"
 """containerd's namespace of what Kubernetes uses."""
 START_SECONDS = 60
+END_SECONDS = 30
 
 
 def load(lab: Lab, images: list[Image], report: Report) -> None:
@@ -62,13 +63,27 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
 
 
 def remove_cgroups(lab: Lab) -> None:
-    """Removes what the nodes' pods leave in the cgroup file system; every process of the lab must have ended."""
-    for each in lab.nodes:
-        for root in (node.CGROUPS, *node.CGROUPS.iterdir()):
-            top = root / node.cgroup(lab, each)
-            if top.is_dir():
-                for folder, _, _ in os.walk(top, topdown=False):
-                    os.rmdir(folder)
+    """Removes what the nodes' pods leave in the cgroup file system, once the last of their processes has gone."""
+    tops = [
+        root / node.cgroup(lab, each)
+        for each in lab.nodes
+        for root in (node.CGROUPS, *node.CGROUPS.iterdir())
+    ]
+    process.wait_for(
+        lambda: not any(_remains(top) for top in tops),
+        END_SECONDS,
+        f"the cgroups of {lab.name}'s nodes removed",
+    )
+
+
+def _remains(top: Path) -> bool:
+    """Removes the cgroup and those below it; whether a process that is still ending kept one."""
+    for folder, _, _ in os.walk(top, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return True
+    return False
 
 
 def _network_namespace(pid: int) -> str | None:

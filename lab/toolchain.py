@@ -131,6 +131,7 @@ def _build(name: str, program: Program, file: Path, report: Report) -> None:
         _go(report), "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={program.tags}",
         f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
     ]  # fmt: skip
+    report(f"{name}: building")
     log = CACHE / "logs" / f"build-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
