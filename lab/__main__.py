@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import operations.stack
-from lab import addons, cluster, mint, process, pulumi, toolchain
+from lab import addons, cluster, machine, mint, process, pulumi, toolchain
 from lab.errors import LabError
 from lab.images import build, folders
 from lab.layout import DOMAIN, REAL, SIMULATED, Lab
@@ -37,6 +37,7 @@ def _lab(simulated: bool) -> Lab:
 def up(simulated: Simulated = False) -> None:
     """Builds what is missing, starts the cluster, runs `pulumi up` of the stack `lab` and validates it."""
     lab = _lab(simulated)
+    machine.claim(lab)
     steps = (1 if cluster.running(lab) else 3 if simulated else 4) + (0 if simulated else 2)
     progress = Progress(console, steps)
     tools, images = cluster.build_parts(lab, progress)
@@ -64,6 +65,7 @@ def up(simulated: Simulated = False) -> None:
 @app.command()
 def down(simulated: Simulated = False) -> None:
     """Ends every process of the lab and removes its network, mounts, cgroups and state."""
+    machine.claim(_lab(simulated))
     cluster.down(_lab(simulated))
 
 

@@ -17,11 +17,11 @@ CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisione
 
 
 def running(lab: Lab) -> bool:
-    """Whether every long-running part of the lab runs."""
-    return all(process.find(lab, name) is not None for name in parts(lab))
+    """Whether the lab was once ready and every part of it still runs."""
+    return _made_of(lab).exists() and all(process.find(lab, name) is not None for name in parts(lab))
 
 
-def buildparts(lab: Lab, progress: Progress) -> tuple[Tools, dict[str, Image]]:
+def build_parts(lab: Lab, progress: Progress) -> tuple[Tools, dict[str, Image]]:
     """Toolchain and images; from the cache where it has them. A simulated lab needs no image."""
     with progress.step("toolchain and images" if not lab.simulated else "toolchain") as report:
         machine.prepare(lab)
@@ -37,8 +37,13 @@ def buildparts(lab: Lab, progress: Progress) -> tuple[Tools, dict[str, Image]]:
 
 
 def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> None:
-    """Starts the lab unless it runs. One that runs in part is taken down first: it may be what a killed run left."""
-    if running(lab):
+    """Starts the lab unless it runs.
+
+    One that runs in part, or is made of other programs and images, is taken down first: it is what a killed
+    run or another version of the project left.
+    """
+    wanted = "\n".join([str(tools.folder), *sorted(image.reference for image in images.values())])
+    if running(lab) and _made_of(lab).read_text() == wanted:
         return
     down(lab)
     network.check_free(lab)
@@ -51,7 +56,33 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
     if lab.simulated:
         with progress.step("simulated nodes"):
             _simulate(lab, tools)
-        return
+    else:
+        _real(lab, tools, images, progress)
+    _made_of(lab).write_text(wanted)
+
+
+def down(lab: Lab) -> None:
+    """Ends every process of the lab and removes what it made; the cache stays."""
+    process.kill_all(lab)
+    _unmount(lab.state)
+    _unmount(CACHE)
+    nodes.remove_cgroups(lab)
+    network.down(lab)
+    shutil.rmtree(lab.state, ignore_errors=True)
+
+
+def parts(lab: Lab) -> tuple[str, ...]:
+    """Names of the long-running parts of the lab."""
+    hosts = ("kwok",) if lab.simulated else tuple(node.name for node in lab.nodes)
+    return (*controlplane.NAMES, *hosts)
+
+
+def _made_of(lab: Lab) -> Path:
+    """The file that says of what the lab is made, written when it was ready."""
+    return lab.state / "ready"
+
+
+def _real(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> None:
     with progress.step("nodes") as report:
         for user in ("kube-proxy", "kube-router"):
             kubeconfig.write(lab, user)
@@ -72,28 +103,12 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
         addons.apply(lab, tools, images, report)
 
 
-def down(lab: Lab) -> None:
-    """Ends every process of the lab and removes what it made; the cache stays."""
-    process.kill_all(lab)
-    _unmount(lab.state)
-    _unmount(CACHE)
-    nodes.remove_cgroups(lab)
-    network.down(lab)
-    shutil.rmtree(lab.state, ignore_errors=True)
-
-
 def _images(report: Report) -> dict[str, Image]:
     return {name: build.build(name, report) for name in folders.names()}
 
 
 def _prefixed(report: Report, prefix: str) -> Report:
     return lambda words: report(f"{prefix}: {words}")
-
-
-def parts(lab: Lab) -> tuple[str, ...]:
-    """Names of the long-running parts of the lab."""
-    hosts = ("kwok",) if lab.simulated else tuple(node.name for node in lab.nodes)
-    return (*controlplane.NAMES, *hosts)
 
 
 def _simulate(lab: Lab, tools: Tools) -> None:

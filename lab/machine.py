@@ -1,7 +1,9 @@
 """What the machine must be, and the Debian packages it must have, before a lab can be built on it."""
 
+import fcntl
 import os
 import shutil
+from typing import TextIO
 
 from lab import debian
 from lab.errors import LabError
@@ -21,6 +23,25 @@ NODE_PROGRAMS = {
     "conntrack": "conntrack",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
+
+
+_claims: list[TextIO] = []
+"""Open files keep their locks."""
+
+
+def claim(lab: Lab) -> None:
+    """Makes this process the only one that changes the lab, until it ends; raises `LabError` if another is at it."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    file = (CACHE / f"{lab.name}.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise LabError(f"{lab.name} is being changed by process {file.read()}; wait for it") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    _claims.append(file)
 
 
 def prepare(lab: Lab) -> None:
