@@ -88,6 +88,8 @@ class Backend(Component):
             ),
             opts=self.child(
                 depends_on=[args.bootstrap],
+                # Taken out of a live Deployment's spec, the number would fall to 1 until the autoscaler acts.
+                ignore_changes=["spec.replicas"] if isinstance(args.scale, Autoscaling) else None,
                 # One pod after the other, each within the progress deadline that Kubernetes itself enforces.
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=f"{progress + 60}s", update=f"{most * progress + 60}s"

@@ -38,11 +38,7 @@ class SecretKey(Component):
         key = random.RandomBytes(
             f"{name}-bytes",
             length=32,
-            opts=self.child(
-                protect=args.protect,
-                ignore_changes=["length", "keepers"],
-                additional_secret_outputs=["base64", "hex"],
-            ),
+            opts=self.child(protect=args.protect, ignore_changes=["length", "keepers"]),
         )
         secret = k8s.core.v1.Secret(
             f"{name}-secret",

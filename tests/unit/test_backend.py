@@ -115,6 +115,8 @@ def test_replicas_are_spread_over_hosts_and_zones_where_there_are_any():
 def test_an_autoscaler_alone_owns_the_number_of_replicas():
     program = lab(backend={"scale": {"min": 2, "max": 3, "cpuPercent": 70}})
     assert "replicas" not in spec(program)
+    assert list(program.one("Deployment", "backend").request.ignoreChanges) == ["spec.replicas"]
+    assert not lab().one("Deployment", "backend").request.ignoreChanges
     scaler = program.one("HorizontalPodAutoscaler", "backend-autoscaler").inputs["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 3)
     assert scaler["scaleTargetRef"]["name"] == program.names[program.one("Deployment", "backend").urn]
