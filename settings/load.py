@@ -203,7 +203,10 @@ def _found(path: str, value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    if isinstance(value, str) and (_SECRETIVE.search(path) or "://" in value or len(value) > 60):
+    # A text in a section's place, a URL or a long one could be anything.
+    if isinstance(value, str) and (
+        "." not in path or _SECRETIVE.search(path) or "://" in value or len(value) > 60
+    ):
         return f"a text of {len(value)} characters"
     return json.dumps(value)
 

@@ -95,6 +95,7 @@ def test_a_section_stored_as_a_secret_is_refused():
         {"superuser": {"password": SENTINEL}},
         {"secretKey": {"existing": SENTINEL}},
         {"secretKey": SENTINEL},
+        {"superuser": SENTINEL},
         {"password": SENTINEL},
         {"cache": {"external": {"url": f"redis://:{SENTINEL}@r"}}},
     ],
