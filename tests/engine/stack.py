@@ -16,7 +16,9 @@ PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings
 
 SMALL = {
     "cluster": {"context": SIMULATED.name},
-    "images": {name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")},
+    "images": {
+        name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")
+    },
     "surfaces": {
         "api": {"host": "api.skillflaw.test"},
         "app": {"host": "app.skillflaw.test"},
@@ -80,7 +82,12 @@ class Stack:
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         done = subprocess.run(
-            ["kubectl", *words], env=self._environment, input=stdin, capture_output=True, text=True, check=False
+            ["kubectl", *words],
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -48,7 +48,9 @@ def test_an_edit_moves_only_what_it_must(stack):
     planned = stack.preview()
     assert "backend" in planned["update"]
     moved = set().union(*planned.values())
-    assert not {name for name in moved if name.split("-")[0] in {"database", "cache", "storage", "frontend", "edge"}}
+    assert not {
+        name for name in moved if name.split("-")[0] in {"database", "cache", "storage", "frontend", "edge"}
+    }
     stack.up()
     stack.up("--expect-no-changes")
 
@@ -89,7 +91,9 @@ def test_no_secret_is_in_a_config_map_or_in_plain_text_in_the_state(stack):
 def secret_values(stack) -> set[str]:
     """Every value of every Secret of the namespace, as it is and as Kubernetes encodes it."""
     template = "{{range .items}}{{range $key, $value := .data}}{{$value}}\n{{end}}{{end}}"
-    encoded = stack.kubectl("get", "secrets", f"--namespace={stack.name}", f"--output=go-template={template}").split()
+    encoded = stack.kubectl(
+        "get", "secrets", f"--namespace={stack.name}", f"--output=go-template={template}"
+    ).split()
     plain = {
         subprocess.run(["base64", "-d"], input=value, capture_output=True, text=True, check=True).stdout
         for value in encoded

@@ -28,7 +28,10 @@ def test_the_backend_runs_on_both_nodes_and_both_zones(kubectl):
 
 def test_the_namespace_enforces_the_restricted_pod_security_standard(kubectl):
     enforced = kubectl(
-        "get", "namespace", NAMESPACE, r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}"
+        "get",
+        "namespace",
+        NAMESPACE,
+        r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}",
     )
     assert enforced == "restricted"
 
