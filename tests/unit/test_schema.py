@@ -42,7 +42,8 @@ def test_the_reference_has_a_row_for_every_key_of_the_stack_files():
         for key, value in stack_file(name).items()
         for path in paths(value, key)
     }
-    assert [path for path in sorted(used) if f"| `{path}` |" not in reference()] == []
+    page = reference()
+    assert [path for path in sorted(used) if f"| `{path}` |" not in page] == []
 
 
 def test_the_schema_is_one():
