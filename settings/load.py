@@ -19,6 +19,11 @@ SECRET_KEYS = ("kubeconfig",)
 """Top-level keys that must be stored with `--secret`; no section ever holds a secret."""
 
 
+STATE_READS = 50
+TORN_READ = "failed to load checkpoint"
+"""The engine writes its state file, not at once, while a program starts; a read takes about 20 ms."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
     """The stack file's own secrets, still wrapped."""
@@ -44,8 +49,16 @@ def load() -> tuple[Settings, Secrets]:
 def _live() -> dict[str, str]:
     """What the running stack exported as `frozen` when it last came up; nothing before that."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value["outputs"]
-    return outputs.get("frozen", {})
+    reads = 0
+    while True:
+        try:
+            read = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack})
+        except Exception as error:  # the SDK raises nothing narrower
+            reads += 1
+            if TORN_READ not in str(error) or reads == STATE_READS:
+                raise
+        else:
+            return read.value["outputs"].get("frozen", {})
 
 
 def _is_secret(key: str) -> bool:

@@ -1,12 +1,17 @@
 """A stack file is accepted whole or refused whole, in words that name the next edit."""
 
 import json
+from importlib import import_module
+from types import SimpleNamespace
 
+import pulumi
 import pytest
 from recorder import SENTINEL, stack_file
 
 from settings.load import parse
 from settings.problems import SettingsError
+
+load = import_module("settings.load")  # the package's name `load` is the function
 
 
 def refusal(config: dict, secret: set[str] = frozenset()) -> SettingsError:
@@ -103,3 +108,41 @@ def test_a_section_stored_as_a_secret_is_refused():
 )
 def test_no_error_repeats_what_may_be_a_secret(broken):
     assert SENTINEL not in str(refusal(lab(**broken)))
+
+
+# --- the engine's own state --------------------------------------------------------------------
+
+
+def answering(monkeypatch, *answers: str | dict) -> list:
+    """Makes the engine answer reads of a stack's outputs, texts as errors; returns the reads."""
+    reads: list = []
+
+    def invoke(token: str, args: dict) -> SimpleNamespace:
+        reads.append(args["name"])
+        answer = answers[min(len(reads), len(answers)) - 1]
+        if isinstance(answer, str):
+            raise Exception(answer)
+        return SimpleNamespace(value={"outputs": answer})
+
+    monkeypatch.setattr(pulumi.runtime, "invoke", invoke)
+    return reads
+
+
+def test_a_state_file_that_is_being_written_is_read_again(monkeypatch):
+    reads = answering(monkeypatch, " failed to load checkpoint: EOF", {"frozen": {"database": "external"}})
+    assert load._live() == {"database": "external"}
+    assert len(reads) == 2
+
+
+def test_a_state_file_that_stays_broken_is_an_error(monkeypatch):
+    reads = answering(monkeypatch, "failed to load checkpoint: EOF")
+    with pytest.raises(Exception, match="EOF"):
+        load._live()
+    assert len(reads) == load.STATE_READS
+
+
+def test_any_other_error_is_one_at_once(monkeypatch):
+    reads = answering(monkeypatch, "unknown stack")
+    with pytest.raises(Exception, match="unknown stack"):
+        load._live()
+    assert len(reads) == 1
