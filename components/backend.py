@@ -63,7 +63,16 @@ class Backend(Component):
         progress = STARTUP_SECONDS + MIN_READY_SECONDS + 60
         k8s.apps.v1.Deployment(
             name,
-            metadata=labels.metadata(PART, args.namespace, name=NAME),
+            metadata=labels.metadata(
+                PART,
+                args.namespace,
+                name=NAME,
+                # kube-controller-manager still owns `replicas` of a Deployment that was autoscaled before,
+                # and an update that takes it back would end in a conflict.
+                annotations=None
+                if isinstance(args.scale, Autoscaling)
+                else {"pulumi.com/patchForce": "true"},
+            ),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 # Left out, the autoscaler alone owns the number.
                 replicas=None if isinstance(args.scale, Autoscaling) else args.scale,

@@ -117,6 +117,18 @@ def test_an_autoscaler_alone_owns_the_number_of_replicas():
     assert "replicas" not in spec(program)
     assert list(program.one("Deployment", "backend").request.ignoreChanges) == ["spec.replicas"]
     assert not lab().one("Deployment", "backend").request.ignoreChanges
+
+
+def test_a_fixed_number_takes_the_replicas_back_from_an_autoscaler():
+    def annotations(program: Program) -> dict:
+        return program.one("Deployment", "backend").inputs["metadata"].get("annotations", {})
+
+    assert annotations(lab()) == {"pulumi.com/patchForce": "true"}
+    assert annotations(lab(backend={"scale": {"min": 2, "max": 3}})) == {}
+
+
+def test_an_autoscaler_has_a_range_and_a_target():
+    program = lab(backend={"scale": {"min": 2, "max": 3, "cpuPercent": 70}})
     scaler = program.one("HorizontalPodAutoscaler", "backend-autoscaler").inputs["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 3)
     assert scaler["scaleTargetRef"]["name"] == program.names[program.one("Deployment", "backend").urn]
