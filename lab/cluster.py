@@ -12,6 +12,7 @@ from lab.layout import CACHE, Lab
 from lab.progress import Progress
 from lab.toolchain import Report, Tools
 
+HOST_PROGRAMS = ("etcd", "kube-apiserver", "kube-router", "kwok")
 CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisioner", "traefik")
 """Programs of the toolchain that run as pods, each in an image of its own."""
 
@@ -42,7 +43,8 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
     One that runs in part, or is made of other programs and images, is taken down first: it is what a killed
     run or another version of the project left.
     """
-    wanted = "\n".join([str(tools.folder), *sorted(image.reference for image in images.values())])
+    programs = [str(tools.program(name).resolve()) for name in HOST_PROGRAMS]
+    wanted = "\n".join([*programs, *sorted(image.reference for image in images.values())])
     if running(lab) and _made_of(lab).read_text() == wanted:
         return
     down(lab)

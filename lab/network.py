@@ -18,6 +18,13 @@ def _links() -> set[str]:
     return {link["ifname"] for link in json.loads(_ip("-json", "link", "show"))}
 
 
+def _delete(link: str) -> None:
+    """Removes the link, which may be on its way out by itself."""
+    done = subprocess.run(["ip", "link", "delete", link], capture_output=True, text=True, check=False)
+    if done.returncode and link in _links():
+        raise LabError(f"{link} cannot be removed: {done.stderr.strip()}")
+
+
 def check_free(lab: Lab) -> None:
     """Raises `LabError` if another link of this machine uses the lab's addresses."""
     for link in json.loads(_ip("-json", "address", "show")):
@@ -44,8 +51,7 @@ def up(lab: Lab) -> None:
 def plug(lab: Lab, node: Node, pid: int) -> None:
     """Gives the network namespace of `pid` an `eth0` whose other end is in the bridge; it goes when the namespace goes."""
     port = f"{lab.bridge}-{node.name[-1]}"
-    if port in _links():  # the kernel has not yet removed that of a node which just ended
-        _ip("link", "delete", port)
+    _delete(port)  # the kernel may not yet have removed that of a node which just ended
     _ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
     _ip("link", "set", port, "master", lab.bridge, "up")
 
@@ -57,4 +63,4 @@ def down(lab: Lab) -> None:
     """
     for link in sorted(_links()):
         if link == lab.bridge or link.startswith(f"{lab.bridge}-"):
-            _ip("link", "delete", link)
+            _delete(link)

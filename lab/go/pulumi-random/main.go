@@ -19,7 +19,10 @@ func main() {
 		Version:      version,
 		MetadataInfo: tfbridge.NewProviderMetadata([]byte("{}")),
 	}
-	info.MustComputeTokens(tokens.SingleModule("random_", "index", tokens.MakeStandard("random")))
+	standard := tokens.MakeStandard("random")
+	info.MustComputeTokens(tokens.SingleModule("random_", "index", func(module, name string) (string, error) {
+		return standard(module, "Random"+name)
+	}))
 	schema := []byte(`{"name":"random","version":"` + version + `"}`)
 	pf.Main(context.Background(), "random", info, pf.ProviderMetadata{PackageSchema: schema})
 }
