@@ -38,8 +38,7 @@ def up(simulated: Simulated = False) -> None:
     """Builds what is missing, starts the cluster, runs `pulumi up` of the stack `lab` and validates it."""
     lab = _lab(simulated)
     machine.claim(lab)
-    steps = (1 if cluster.running(lab) else 3 if simulated else 4) + (0 if simulated else 2)
-    progress = Progress(console, steps)
+    progress = Progress(console, 1 + cluster.steps(lab) + (0 if simulated else 2))
     tools, images = cluster.build_parts(lab, progress)
     cluster.up(lab, tools, images, progress)
     if simulated:
@@ -139,14 +138,15 @@ def _validate_options(minted: mint.Minted) -> list[str]:
 def _reachable(lab: Lab) -> None:
     address = lab.nodes[0].address
     hosts = [f"{name}.{DOMAIN}" for name in ("api", "app", "docs")]
-    table = Table(box=None, show_header=False)
-    for host in hosts:
-        table.add_row(f"https://{host}", f"at {address}")
-    table.add_row("for a browser", f'echo "{address} {" ".join(hosts)}" >> /etc/hosts')
-    table.add_row("certificate authority", str(lab.pki / "ca.crt"))
-    table.add_row("API key, UI password", str(CREDENTIALS))
-    table.add_row("pulumi and kubectl", 'eval "$(python -m lab env)"')
-    console.print(table)
+    lines = {
+        "reachable": ", ".join(f"https://{host}" for host in hosts) + f" at {address}",
+        "for a browser": f'echo "{address} {" ".join(hosts)}" >> /etc/hosts',
+        "certificate authority": lab.pki / "ca.crt",
+        "API key, UI password": CREDENTIALS,
+        "pulumi and kubectl": 'eval "$(.venv/bin/python -m lab env)"',
+    }
+    for what, where in lines.items():
+        console.print(f"  {what:<22} {where}", highlight=False, markup=False)
 
 
 def main() -> None:

@@ -22,6 +22,11 @@ def running(lab: Lab) -> bool:
     return _made_of(lab).exists() and all(process.find(lab, name) is not None for name in parts(lab))
 
 
+def steps(lab: Lab) -> int:
+    """Of how many steps `up` consists."""
+    return 2 if lab.simulated else 3
+
+
 def build_parts(lab: Lab, progress: Progress) -> tuple[Tools, dict[str, Image]]:
     """Toolchain and images; from the cache where it has them. A simulated lab needs no image."""
     with progress.step("toolchain and images" if not lab.simulated else "toolchain") as report:
@@ -44,8 +49,11 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
     run or another version of the project left.
     """
     programs = [str(tools.program(name).resolve()) for name in HOST_PROGRAMS]
-    wanted = "\n".join([*programs, *sorted(image.reference for image in images.values())])
+    wanted = "\n".join(
+        [addons.fingerprint(), *programs, *sorted(image.reference for image in images.values())]
+    )
     if running(lab) and _made_of(lab).read_text() == wanted:
+        progress.skip(steps(lab))
         return
     down(lab)
     network.check_free(lab)

@@ -44,6 +44,10 @@ class Progress:
             teller.join()
         self._console.print(f"{escape(label)}: done in {time.monotonic() - began:.0f} s", highlight=False)
 
+    def skip(self, steps: int) -> None:
+        """Takes steps that turned out to be needless from the count."""
+        self._steps -= steps
+
     @property
     def seconds(self) -> float:
         """Since the run began."""

@@ -4,6 +4,7 @@ Here live the manifests and nothing that decides; the values come from the layou
 """
 
 import base64
+import hashlib
 import json
 import string
 import subprocess
@@ -24,6 +25,11 @@ WORKLOADS = (
     ("local-path-storage", "deployment/local-path-provisioner"),
     ("traefik", "daemonset/traefik"),
 )
+
+
+def fingerprint() -> str:
+    """Of every manifest here."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(HERE.glob("*.yaml")))).hexdigest()
 
 
 def apply_definitions(lab: Lab, tools: Tools) -> None:
