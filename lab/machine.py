@@ -22,6 +22,7 @@ NODE_PROGRAMS = {
     "ipset": "ipset",
     "conntrack": "conntrack",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "chromium": "chromium",
 }
 
 
