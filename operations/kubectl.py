@@ -38,7 +38,7 @@ class Kubectl:
     def port_forward(self, service: str, port: int) -> Iterator[str]:
         """While the block runs: an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
         command = (*self._command(), "port-forward", "--address=127.0.0.1", f"service/{service}", f":{port}")
-        with subprocess.Popen(  # noqa: S603
+        with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as forward:
             try:

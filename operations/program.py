@@ -14,7 +14,7 @@ def output_of(*command: str) -> str:
         ProgramError: it is not installed, or ended with a non-zero code.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise ProgramError(f"{command[0]} is not installed or not on PATH") from None
     if done.returncode:

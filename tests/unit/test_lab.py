@@ -1,0 +1,112 @@
+"""The lab's own sentences: what it refuses, and what it says while it works."""
+
+import io
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+from rich.console import Console
+
+from lab import language_host, machine, network, toolchain
+from lab.errors import LabError
+from lab.layout import PROJECT, REAL, SIMULATED
+from lab.progress import Progress
+
+
+def test_two_labs_share_no_name_link_or_address():
+    def ranges(lab):
+        hosts = f"10.{lab.number}.0.0/24"
+        return {ipaddress.ip_network(text) for text in (hosts, lab.pods, lab.services)}
+
+    assert REAL.name != SIMULATED.name
+    assert REAL.bridge != SIMULATED.bridge
+    assert REAL.loopback != SIMULATED.loopback
+    assert not any(one.overlaps(other) for one in ranges(REAL) for other in ranges(SIMULATED))
+    for lab in (REAL, SIMULATED):
+        assert all(
+            ipaddress.ip_network(node.pods).subnet_of(ipaddress.ip_network(lab.pods)) for node in lab.nodes
+        )
+        assert ipaddress.ip_address(lab.ingress) in ipaddress.ip_network(lab.services)
+        assert max(len(f"{lab.bridge}-{node.name[-1]}") for node in lab.nodes) <= 15
+
+
+def test_who_is_not_root_is_told_so(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="run it as root"):
+        machine.prepare(REAL)
+
+
+def test_a_disk_that_is_short_is_named_with_what_is_free_and_needed(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine, "CACHE", tmp_path)
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=2 * 2**30))
+    with pytest.raises(
+        LabError, match=rf"{tmp_path} has 2.0 GiB free and the lab needs {machine.FREE_GIB_COLD}"
+    ):
+        machine.prepare(REAL)
+
+
+def test_addresses_in_use_by_another_link_are_refused_and_the_link_is_named(monkeypatch):
+    taken = [{"ifname": "corp0", "addr_info": [{"local": "10.86.0.7"}]}]
+    monkeypatch.setattr(network, "_ip", lambda *words: json.dumps(taken))
+    with pytest.raises(LabError, match=r"10\.86\.0\.0/24 is in use: corp0 has 10\.86\.0\.7"):
+        network.check_free(REAL)
+    taken[0]["ifname"] = REAL.bridge
+    network.check_free(REAL)
+
+
+def test_a_second_run_is_refused_while_the_first_changes_the_lab(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "CACHE", tmp_path)
+    machine.claim(REAL)
+    second = (
+        "from pathlib import Path; from lab import machine; from lab.layout import REAL;"
+        f"machine.CACHE = Path({str(tmp_path)!r}); machine.claim(REAL)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", second], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert f"skillflaw-lab is being changed by process {os.getpid()}" in done.stderr
+
+
+def test_the_labs_own_programs_are_never_taken_for_the_machines(monkeypatch, tmp_path):
+    own, machines = tmp_path / "cache" / "toolchains", tmp_path / "bin"
+    for folder in (own, machines):
+        folder.mkdir(parents=True)
+        (folder / "pulumi").write_text("#!/bin/sh\n")
+        (folder / "pulumi").chmod(0o755)
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("PATH", f"{own}:{machines}")
+    assert toolchain._installed("pulumi") == str(machines / "pulumi")
+    monkeypatch.setenv("PATH", str(own))
+    assert toolchain._installed("pulumi") is None
+
+
+def test_an_error_shows_the_end_of_the_log(tmp_path):
+    log = tmp_path / "etcd.log"
+    log.write_text("".join(f"line {number}\n" for number in range(100)))
+    shown = str(LabError("etcd did not become ready", log))
+    assert shown.startswith(f"etcd did not become ready\nThe end of {log}:")
+    assert "line 99" in shown
+    assert "line 50" not in shown
+
+
+def test_each_step_says_which_of_how_many_it_is_and_a_skipped_one_does_not_count():
+    output = io.StringIO()
+    progress = Progress(Console(file=output), 6)
+    with progress.step("toolchain"):
+        pass
+    progress.skip(3)
+    with progress.step("pulumi up"):
+        pass
+    lines = output.getvalue().splitlines()
+    assert lines[0] == "[1/6] toolchain"
+    assert lines[-1].startswith("[2/3] pulumi up: done in ")
+
+
+def test_every_installed_pulumi_package_asks_for_its_provider():
+    asked = {package.name for package in language_host._resource_packages()}
+    assert asked == {"kubernetes", "random"}
