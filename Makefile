@@ -16,6 +16,7 @@ down: environment
 
 test: environment
 	@$(PYTHON) -m lab up
+	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
 	$(PYTHON) -m pytest
 
