@@ -34,11 +34,3 @@ def test_the_namespace_enforces_the_restricted_pod_security_standard(kubectl):
         r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}",
     )
     assert enforced == "restricted"
-
-
-def test_no_pod_restarted(kubectl):
-    restarts = kubectl(
-        "get", "pods", f"--namespace={NAMESPACE}",
-        "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}",
-    )  # fmt: skip
-    assert set(restarts.split()) == {"0"}
