@@ -41,5 +41,9 @@ def metadata(
 ) -> k8s.meta.v1.ObjectMetaArgs:
     """Metadata of an object. Without a name the provider invents one per content."""
     return k8s.meta.v1.ObjectMetaArgs(
-        name=name, namespace=namespace, labels=all_labels(part), annotations=annotations
+        name=name,
+        namespace=namespace,
+        labels=all_labels(part),
+        # The server drops an empty map of a custom resource, and every later run would add it again.
+        annotations=annotations or None,
     )
