@@ -1,5 +1,6 @@
 """The real engine against a real API server whose nodes are simulated."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +25,26 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_program(tmp_path_factory.mktemp("program"))
 
 
+@pytest.fixture(scope="session")
+def running(environment: dict[str, str], program: Path) -> Iterator[Stack]:
+    """The whole topology, up; made once, because that takes ten times as long as an edit."""
+    with Stack(program, "engine-whole", environment) as stack:
+        stack.up()
+        yield stack
+
+
 @pytest.fixture
-def stack(request, environment: dict[str, str], program: Path) -> Iterator[Stack]:
-    """A stack of its own namespace, gone after the test."""
-    stack = Stack(program, request.node.name.replace("_", "-")[5:50].strip("-"), environment)
-    stack.init()
-    yield stack
-    stack.remove()
+def whole(running: Stack) -> Iterator[Stack]:
+    """The running stack; what a test edits and brings up is taken back after it."""
+    sections, ups = copy.deepcopy(running.sections), running.ups
+    yield running
+    running.sections = sections
+    if running.ups != ups:
+        running.up()
+
+
+@pytest.fixture
+def fresh(environment: dict[str, str], program: Path) -> Iterator[Stack]:
+    """A stack of which nothing exists yet."""
+    with Stack(program, "engine-fresh", environment) as stack:
+        yield stack

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -29,6 +29,7 @@ SMALL = {
     "database": {"inCluster": {"size": "1Gi", "className": "local"}},
     "cache": {"inCluster": {"memory": "128Mi"}},
     "storage": {"size": "1Gi", "className": "shared", "accessMode": "ReadWriteMany"},
+    "network": {"edgeNamespace": "traefik"},
     "protection": {"enabled": False},
 }
 """The guide's whole topology, all of it in the cluster."""
@@ -46,6 +47,13 @@ def copy_program(folder: Path) -> Path:
     return folder
 
 
+def shipped(name: str) -> dict[str, Any]:
+    """The sections of a stack file of the project, on the simulated cluster."""
+    config = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())["config"]
+    sections = {key.removeprefix("skillflaw:"): value for key, value in config.items()}
+    return sections | {"cluster": {"context": SIMULATED.name}}
+
+
 class Stack:
     """The namespace has the stack's name; `sections` is what its file says, to be edited between runs."""
 
@@ -55,10 +63,21 @@ class Stack:
         self.environment = environment
         self.sections: dict[str, Any] = copy.deepcopy(SMALL) | {"namespace": {"name": name}}
 
-    def init(self) -> None:
+        self.ups = 0
+
+    def __enter__(self) -> Self:
         self.pulumi("stack", "init", self.name, "--no-select", "--secrets-provider=passphrase")
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.pulumi("destroy", "--yes", "--skip-preview", check=False)
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
+        self._release_volumes()
+        self.pulumi("stack", "rm", self.name, "--yes", "--force")
 
     def up(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Brings the stack to what `sections` says."""
+        self.ups += 1
         return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
 
     def preview(self) -> dict[str, set[str]]:
@@ -69,11 +88,11 @@ class Stack:
                 planned.setdefault(step["op"], set()).add(step["urn"].rpartition("::")[2])
         return planned
 
-    def remove(self) -> None:
-        self.pulumi("state", "unprotect", "--all", "--yes", check=False)
-        self.pulumi("destroy", "--yes", "--skip-preview", check=False)
-        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
-        self.pulumi("stack", "rm", "--yes", "--force", self.name)
+    def refusal(self) -> str:
+        """What a preview that must fail says."""
+        done = self.pulumi("preview", "--color=never", check=False)
+        assert done.returncode != 0, done.stdout
+        return done.stdout + done.stderr
 
     def objects(self, kinds: str) -> set[str]:
         """Names of the objects of these kinds in the stack's namespace, as `kind/name`."""
@@ -109,6 +128,13 @@ class Stack:
     @property
     def _environment(self) -> dict[str, str]:
         return os.environ | self.environment
+
+    def _release_volumes(self) -> None:
+        """Lets the next run have what this one claimed: no provisioner makes new volumes here."""
+        for volume in json.loads(self.kubectl("get", "persistentvolumes", "--output=json"))["items"]:
+            if volume["spec"].get("claimRef", {}).get("namespace") == self.name:
+                name = volume["metadata"]["name"]
+                self.kubectl("patch", "persistentvolume", name, "--patch", '{"spec": {"claimRef": null}}')
 
     def _write(self) -> None:
         file = self.program / f"Pulumi.{self.name}.yaml"
