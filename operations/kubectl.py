@@ -38,9 +38,7 @@ class Kubectl:
     def port_forward(self, service: str, port: int) -> Iterator[str]:
         """While the block runs: an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
         command = (*self._command(), "port-forward", "--address=127.0.0.1", f"service/{service}", f":{port}")
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as forward:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forward:
             try:
                 # kubectl writes this line once it listens, and ends by itself when it cannot.
                 listening = re.search(r"127\.0\.0\.1:\d+", forward.stdout.readline())
