@@ -94,8 +94,6 @@ def _made_of(lab: Lab) -> Path:
 
 def _real(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> None:
     with progress.step("nodes") as report:
-        for user in ("kube-proxy", "kube-router"):
-            kubeconfig.write(lab, user)
         nodes.load(lab, list(images.values()), report)
         nodes.start(lab, tools, images["pause"])
         report("waiting until they are Ready")

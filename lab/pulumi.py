@@ -45,7 +45,8 @@ def up(lab: Lab, tools: Tools, report: Callable[[str], None]) -> dict[str, int]:
     log = process.log_of(lab, "pulumi-up")
     log.parent.mkdir(parents=True, exist_ok=True)
     backend(lab).mkdir(parents=True, exist_ok=True)
-    if STACK not in json.loads(_pulumi(lab, tools, "stack", "ls", "--json") or "[]", object_hook=_name):
+    stacks = json.loads(_pulumi(lab, tools, "stack", "ls", "--json"))
+    if STACK not in {stack["name"] for stack in stacks}:
         _pulumi(lab, tools, "stack", "init", STACK, "--no-select", "--secrets-provider=passphrase")
     if _interrupted(lab):
         report("clearing what an interrupted run left")
@@ -81,10 +82,6 @@ def _interrupted(lab: Lab) -> bool:
         if not Path("/proc", str(json.loads(file.read_text())["pid"])).exists():
             return True
     return False
-
-
-def _name(item: dict) -> str:
-    return item["name"]
 
 
 def _pulumi(lab: Lab, tools: Tools, *words: str) -> str:
