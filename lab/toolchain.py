@@ -39,6 +39,8 @@ class Program:
     variables: dict[str, str] | None = None
     """What the linker sets: Go variable to value."""
     tags: str = ""
+    unoptimized: str = ""
+    """Packages that the program links and never runs: compiled without optimization, which takes a third less time."""
     names: tuple[str, ...] = ()
     """Names by which one program is called for different work."""
 
@@ -72,6 +74,7 @@ PROGRAMS = {
     "pulumi-resource-kubernetes": Program(
         module="pulumi-kubernetes",
         variables={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0"},
+        unoptimized="github.com/pulumi/pulumi-kubernetes/sdk/v4/go/...",
     ),
     "pulumi-resource-random": Program(module="pulumi-random"),
 }  # fmt: skip
@@ -160,6 +163,7 @@ def _build(name: str, program: Program, file: Path, report: Report) -> None:
     variables = " ".join(f"-X {name}={value}" for name, value in (program.variables or {}).items())
     command = [
         _go(report), "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={program.tags}",
+        *([f"-gcflags={program.unoptimized}=-N -l"] if program.unoptimized else []),
         f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
     ]  # fmt: skip
     report(f"{name}: building")
