@@ -5,6 +5,7 @@ import pulumi_kubernetes as k8s
 
 import arguments
 from components.backend import Backend
+from components.backup import Backup
 from components.bootstrap import Bootstrap
 from components.cache import InClusterCache
 from components.database import InClusterDatabase
@@ -57,6 +58,8 @@ runtime = Runtime(
 state = [*database.ready, *(cache.ready if cache else ())]
 bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, namespace, runtime, after=state), here)
 backend = Backend("backend", arguments.backend(settings, namespace, runtime, bootstrap=bootstrap.job), here)
+copies = arguments.backup(settings, namespace, data_claim=storage.claim_name, database=database)
+backup = copies and Backup("backup", copies, here)
 
 servers = {"backend": backend}
 if ui := arguments.frontend(settings, namespace):
@@ -77,6 +80,7 @@ pulumi.export("backendPort", backend.port)
 surfaces = settings.surfaces
 pulumi.export("surfaces", {name: f"https://{row.host}" for name, row in surfaces.present().items()})
 pulumi.export("apiAllow", list(surfaces.api.allow) if surfaces.api else [])
+pulumi.export("backupCronJob", backup.name if backup else None)
 pulumi.export("superuserSecret", superuser.output())
 # Read by the next run, which refuses to change these by accident.
 pulumi.export("frozen", frozen(settings.namespace, settings.storage, settings.database, settings.backend))

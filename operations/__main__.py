@@ -1,19 +1,26 @@
 """The command line: `python -m operations --help`."""
 
+import contextlib
 import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from operations import backup as backups
 from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
 from operations.validate.plan import Visitor, compose
 from operations.validate.report import report
 from operations.wire import Endpoint, resolved
+
+StackName = Annotated[
+    str, typer.Option("--stack", help="The stack's name; its outputs are all that is known of it.")
+]
 
 # Tracebacks with local variables would show secrets.
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -27,7 +34,7 @@ def operations() -> None:
 
 @app.command()
 def validate(
-    stack: Annotated[str, typer.Option(help="The stack's name; its outputs are all that is known of it.")],
+    stack: StackName,
     flow: Annotated[
         str, typer.Option(help="Id or alias of a flow with Chat Input and Chat Output, enabled for MCP.")
     ],
@@ -52,7 +59,7 @@ def validate(
 
     Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
     """
-    try:
+    with _told(f"cannot validate {stack}"):
         known = stacks.read(stack)
         visitor = Visitor(
             flow=flow,
@@ -79,10 +86,46 @@ def validate(
             where = f"context {known.context}, namespace {known.namespace}"
             console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
             failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
-    except (ProgramError, OSError) as error:
-        console.print(f"cannot validate {stack}: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def backup(stack: StackName) -> None:
+    """Takes a backup now, beside the scheduled ones.
+
+    Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
+    """
+    with _told(f"cannot back up {stack}"):
+        console.print(backups.take(*_backups(stack)), soft_wrap=True)
+
+
+@app.command()
+def restore(
+    stack: StackName,
+    backup: Annotated[str, typer.Option(help="Id of the backup, or latest.")],
+) -> None:
+    """Replaces the stack's database and files by a backup's; the backend is stopped meanwhile.
+
+    Exit codes: 0, restored and serving; 2, refused or failed.
+    """
+    with _told(f"cannot restore {stack}"):
+        console.print(backups.restore(*_backups(stack), backup, console.print), soft_wrap=True)
+
+
+def _backups(stack: str) -> tuple[Kubectl, str]:
+    known = stacks.read(stack)
+    if not known.backup_cron_job:
+        raise ProgramError("it has no backups: write backup.schedule into its stack file and run pulumi up")
+    return Kubectl(known.context, known.namespace), known.backup_cron_job
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ProgramError, OSError) as error:
+        console.print(f"{what}: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 def _secret(variable: str, file: Path | None) -> str:

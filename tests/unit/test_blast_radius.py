@@ -9,21 +9,24 @@ from recorder import Program, run, stack_file
 CONFIG = {"runtime-config", "bootstrap", "backend"}
 """What an edit of the backend's environment touches: the ConfigMap and the pods that read it."""
 
-UI = {"frontend", "frontend-service", "frontend-account", "frontend-budget", "edge-app"}
-DOCS = {"docs", "docs-service", "docs-account", "edge-docs"}
+UI = {"frontend", "frontend-service", "frontend-account", "frontend-budget", "network-frontend", "edge-app"}
+DOCS = {"docs", "docs-service", "docs-account", "network-docs", "edge-docs"}
 
 EDITS = {
     "nothing": ({}, set()),
     "another image of the backend": (
         {"images.backend": "skillflaw.lab/backend:111111111111"},
-        {"bootstrap", "backend"},
+        {"bootstrap", "backend", "backup"},
     ),
     "another image of the frontend": (
         {"images.frontend": "skillflaw.lab/frontend:111111111111"},
         {"frontend"},
     ),
     "another image of redis": ({"images.redis": "skillflaw.lab/redis:111111111111"}, {"cache"}),
-    "another image of postgres": ({"images.postgres": "skillflaw.lab/postgres:111111111111"}, {"database"}),
+    "another image of postgres": (
+        {"images.postgres": "skillflaw.lab/postgres:111111111111"},
+        {"database", "backup"},
+    ),
     "three replicas": ({"backend.scale.replicas": 3}, {"backend"}),
     "one replica": ({"backend.scale.replicas": 1}, {"backend", "backend-budget"}),
     "autoscaling": (
@@ -55,6 +58,11 @@ EDITS = {
     ),
     "a bigger volume": ({"storage.size": "4Gi"}, {"storage-claim"}),
     "a bigger database": ({"database.inCluster.size": "4Gi"}, {"database-claim"}),
+    "other nights for backups": ({"backup.schedule": "0 4 * * 6"}, {"backup"}),
+    "no backups": (
+        {"backup.schedule": None},
+        {"backup", "backup-account", "backup-claim", "network-backup", "network-postgresql"},
+    ),
     "a key given up": ({"secretKey": {"acceptLoss": "0123456789abcdef"}}, {"bootstrap"}),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
