@@ -1,0 +1,106 @@
+"""A backup is taken, everything is lost, everything is put back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.layout import PROJECT
+from lab.mint import Minted
+from operations.validate import api
+from operations.validate.check import CheckError
+from operations.wire import Endpoint
+
+NAMESPACE = "--namespace=skillflaw"
+
+
+def operation(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "operations", *words, "--stack=lab"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def folder(kubectl) -> Path:
+    """Where the backups are on the disk of this machine, which is every node's."""
+    volume = kubectl(
+        "get", "persistentvolumeclaim", "skillflaw-backups", NAMESPACE, "--output=jsonpath={.spec.volumeName}"
+    )
+    spec = json.loads(kubectl("get", "persistentvolume", volume, "--output=json"))["spec"]
+    return Path((spec.get("local") or spec.get("hostPath"))["path"])
+
+
+def finished(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def psql(kubectl, statement: str) -> str:
+    return kubectl(
+        "exec", "postgresql-0", NAMESPACE, "--", "psql", "--username=skillflaw", "--dbname=skillflaw",
+        "--tuples-only", "--no-align", f"--command={statement}",
+    )  # fmt: skip
+
+
+def test_what_was_lost_after_a_backup_is_back_after_a_restore(
+    kubectl, folder, hosts: dict[str, Endpoint], minted: Minted
+):
+    key = minted.api_key_file.read_text()
+    in_backend = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")
+    kubectl(*in_backend, "mkdir -p /var/lib/skillflaw/kept && echo file > /var/lib/skillflaw/kept/note")
+
+    taken = operation("backup")
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    newest = finished(folder)[-1]
+    assert newest in taken.stdout
+    assert {file.name for file in (folder / newest).iterdir()} == {
+        "database.dump", "files.tar.gz", "key-fingerprint", "images", "rows", "checksums",
+    }  # fmt: skip
+    listed = subprocess.run(
+        ["tar", "-tzf", folder / newest / "files.tar.gz"], capture_output=True, text=True, check=True
+    )
+    assert "./kept/note" in listed.stdout.split()
+    assert "./secret_key" not in listed.stdout.split()
+
+    psql(kubectl, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    kubectl(*in_backend, "rm -r /var/lib/skillflaw/kept")
+    with pytest.raises(CheckError):
+        api.knows_key(hosts["app"], key)
+
+    restored = operation("restore", f"--backup={newest}")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert f"restored {newest}" in restored.stdout
+    api.knows_key(hosts["app"], key)
+    api.runs_flow(hosts["api"], key, minted.flow)
+    assert kubectl(*in_backend, "cat /var/lib/skillflaw/kept/note") == "file\n"
+
+
+def test_a_backup_killed_midway_is_no_backup_and_the_next_one_clears_it_away(kubectl, folder):
+    before = finished(folder)
+    left = folder / ".20260101T000000Z"
+    left.mkdir()
+    assert operation("backup").returncode == 0
+    assert not left.exists()
+    # The stack keeps two.
+    assert len(finished(folder)) == 2
+    assert finished(folder)[0] == before[-1]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("database.dump", b"not a dump", "is not what was written"),
+        ("key-fingerprint", b"0123456789abcdef", "is not what"),
+    ],
+)
+def test_a_damaged_backup_is_refused_and_the_backend_serves_on(file, content, reason, folder, hosts, minted):
+    newest = folder / finished(folder)[-1]
+    whole = (newest / file).read_bytes()
+    (newest / file).write_bytes(content)
+    try:
+        refused = operation("restore", "--backup=latest")
+    finally:
+        (newest / file).write_bytes(whole)
+    assert refused.returncode == 2
+    assert reason in refused.stdout
+    api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)
