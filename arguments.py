@@ -20,6 +20,7 @@ from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
 from components.network import NetworkArgs, Pair, Range
 from components.pods import Identity, Resources
+from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
 from components.runtime import Pool, Runtime, RuntimeArgs
 from components.secret_key import SecretKeyArgs
@@ -288,6 +289,10 @@ def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]
         if own.policies
         else None
     )
+
+
+def protection(settings: Settings, parts: list[pulumi.Resource]) -> ProtectionArgs:
+    return ProtectionArgs(enabled=settings.protection.enabled, everything=parts)
 
 
 def _shared_volume(settings: Settings) -> bool:

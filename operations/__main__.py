@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from operations import backup as backups
+from operations import recover as recovery
 from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
@@ -110,6 +111,17 @@ def restore(
     """
     with _told(f"cannot restore {stack}"):
         console.print(backups.restore(*_backups(stack), backup, console.print), soft_wrap=True)
+
+
+@app.command()
+def recover(stack: StackName) -> None:
+    """After a killed `pulumi up`: releases the lock, and finds again what was being created. Then run `pulumi up`.
+
+    Exit codes: 0, recovered; 2, not.
+    """
+    with _told(f"cannot recover {stack}"):
+        taken = recovery.recover(stack)
+        console.print(f"{stack}: recovered, {len(taken)} objects found again", *taken, sep="\n  ")
 
 
 def _backups(stack: str) -> tuple[Kubectl, str]:

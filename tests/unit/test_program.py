@@ -216,6 +216,14 @@ def test_protection_keeps_everything_that_cannot_be_made_again():
             assert declared.request.retainOnDelete, declared.urn
 
 
+def test_what_a_destroy_must_delete_first_is_protected():
+    program = protected()
+    (guard,) = [it for it in program.resources.values() if it.type == "skillflaw:app:Protection"]
+    assert guard.request.protect
+    everything = {urn for urn, it in program.leaves.items() if it.type != "pulumi:providers:kubernetes"}
+    assert set(guard.request.dependencies) == everything
+
+
 def test_without_protection_nothing_stays_behind(lab):
     assert not any(declared.request.protect or declared.request.retainOnDelete for declared in lab.objects)
 
