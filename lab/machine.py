@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 import shutil
 from typing import TextIO
 
@@ -23,6 +24,8 @@ NODE_PROGRAMS = {
     "conntrack": "conntrack",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "chromium": "chromium",
+    # Of the program that playwright drives a browser with; a small Debian lacks it.
+    f"/usr/lib/{platform.machine()}-linux-gnu/libatomic.so.1": "libatomic1",
 }
 
 
