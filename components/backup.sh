@@ -1,4 +1,4 @@
-# Takes and restores backups, inside the PostgreSQL image: sh backup.sh take | restore latest|ID
+# Takes and restores backups, inside the PostgreSQL image: sh backup.sh take | check ID|latest | restore ID
 #
 # A backup is a folder named after the moment it began (20260131T030000Z):
 #   database.dump     pg_dump, custom format
@@ -50,7 +50,8 @@ take() {
     printf '%s\n' "$IMAGES" > "$new/images"
     pg_dump --format=custom --file="$new/database.dump" --dbname="$live"
     # 1: a file changed while it was read, as files of a running application may.
-    tar --create --gzip --file="$new/files.tar.gz" --directory="$CONFIG_DIR" --exclude=./secret_key . || [ $? = 1 ]
+    (cd "$CONFIG_DIR" && find . -mindepth 1 -maxdepth 1 ! -name secret_key ! -name lost+found -print0) |
+        tar --create --gzip --file="$new/files.tar.gz" --directory="$CONFIG_DIR" --null --files-from=- || [ $? = 1 ]
     load "$trial" "$new/database.dump"
     rows "$trial" > "$new/rows"
     grep -q '^alembic_version|[1-9]' "$new/rows" || refuse "the dump holds no schema revision"
@@ -63,7 +64,8 @@ take() {
     echo "backup $id: $(wc -l < "$BACKUPS/$id/rows") tables restored in the trial server"
 }
 
-restore() {
+# The folder of a backup that is whole and made with the key that the data here is made with.
+fit() {
     id=$1
     [ "$id" != latest ] || id=$(finished | tail -n 1)
     from=$BACKUPS/$id
@@ -73,8 +75,17 @@ restore() {
     kept=$(cat "$CONFIG_DIR/.key-fingerprint" 2> /dev/null || echo "$made")
     [ "$kept" = "$made" ] ||
         refuse "backup $id was made with key $made, this stack has key $kept: give it that key first (secretKey.existing)"
+}
+
+check() {
+    fit "$1"
     load "$trial" "$from/database.dump"
     [ "$(rows "$trial")" = "$(cat "$from/rows")" ] || refuse "backup $id does not restore"
+    echo "$id"
+}
+
+restore() {
+    fit "$1"
     load "$live" "$from/database.dump"
     [ "$(rows "$live")" = "$(cat "$from/rows")" ] || refuse "the database has other rows than backup $id"
     find "$CONFIG_DIR" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +

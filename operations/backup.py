@@ -9,6 +9,7 @@ from operations.kubectl import Kubectl
 from operations.program import ProgramError
 
 BACKEND = "skillflaw-backend"
+BEFORE = "skillflaw.com/replicas-before-restore"
 LONGEST_SECONDS = 6 * 3600
 Say = Callable[[str], None]
 
@@ -25,29 +26,36 @@ def take(kubectl: Kubectl, cron_job: str) -> str:
 def restore(kubectl: Kubectl, cron_job: str, backup: str, say: Say) -> str:
     """Stops the backend, replaces database and files by a backup's, and starts the backend as it was.
 
-    `backup` is its id, or `latest`. When the backup refuses (another key, damaged), the data is as before.
+    `backup` is its id, or `latest`. It is checked and restored in its trial server first, while the backend runs.
 
     Raises:
-        ProgramError: nothing or not all was restored; the message is the end of the log. The backend runs again
-            after a refusal, and stays stopped when data may be half restored.
+        ProgramError: nothing was changed (the message says REFUSED), or not all was restored; then the backend stays
+            stopped until a restore ends well.
     """
-    job = _job(kubectl, cron_job, "restore", backup)
-    replicas = kubectl.get("deployment", BACKEND)["spec"]["replicas"]
+    say(f"checking {backup}")
+    known = _run(kubectl, _job(kubectl, cron_job, "check", backup))
+    replicas = _replicas(kubectl)
     say(f"stopping {BACKEND}: {replicas} pods")
+    # Remembered on the object: a restore that failed is tried again when nothing runs any more.
+    kubectl.run("annotate", "deployment", BACKEND, f"{BEFORE}={replicas}", "--overwrite")
     kubectl.run("scale", "deployment", BACKEND, "--replicas=0")
     kubectl.run("wait", "pod", f"--selector=app={BACKEND}", "--for=delete", f"--timeout={LONGEST_SECONDS}s")
-    say(f"restoring {backup}")
+    say(f"restoring {known}")
     try:
-        done = _run(kubectl, job)
+        done = _run(kubectl, _job(kubectl, cron_job, "restore", known))
     except ProgramError as error:
-        if "REFUSED" not in str(error):
-            raise ProgramError(f"{error}\n{BACKEND} stays stopped; restore again, or scale it up") from None
-        kubectl.run("scale", "deployment", BACKEND, f"--replicas={replicas}")
-        raise
+        raise ProgramError(f"{error}\n{BACKEND} stays stopped: restore again") from None
     say(f"starting {BACKEND}")
     kubectl.run("scale", "deployment", BACKEND, f"--replicas={replicas}")
+    kubectl.run("annotate", "deployment", BACKEND, f"{BEFORE}-")
     kubectl.run("rollout", "status", "deployment", BACKEND, f"--timeout={LONGEST_SECONDS}s")
     return done
+
+
+def _replicas(kubectl: Kubectl) -> int:
+    """How many pods the backend has, or had before a restore that was not finished."""
+    deployment = kubectl.get("deployment", BACKEND)
+    return int(deployment["metadata"]["annotations"].get(BEFORE, deployment["spec"]["replicas"]))
 
 
 def _job(kubectl: Kubectl, cron_job: str, *action: str) -> dict[str, Any]:

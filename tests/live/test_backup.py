@@ -21,9 +21,11 @@ def operation(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def folder(kubectl) -> Path:
-    """Where the backups are on the disk of this machine, which is every node's."""
+    """Where the backups are on the disk of this machine, which is every node's. There is one."""
+    first = operation("backup")
+    assert first.returncode == 0, first.stdout + first.stderr
     volume = kubectl(
         "get", "persistentvolumeclaim", "skillflaw-backups", NAMESPACE, "--output=jsonpath={.spec.volumeName}"
     )
@@ -86,21 +88,40 @@ def test_a_backup_killed_midway_is_no_backup_and_the_next_one_clears_it_away(kub
     assert finished(folder)[0] == before[-1]
 
 
+def checksums(folder: Path) -> bytes:
+    files = sorted(file.name for file in folder.iterdir() if file.name != "checksums")
+    return subprocess.run(["sha256sum", *files], cwd=folder, capture_output=True, check=True).stdout
+
+
 @pytest.mark.parametrize(
-    ("file", "content", "reason"),
+    ("file", "content", "hidden", "reason"),
     [
-        ("database.dump", b"not a dump", "is not what was written"),
-        ("key-fingerprint", b"0123456789abcdef", "is not what"),
+        ("database.dump", b"not a dump", False, "is not what was written"),
+        ("rows", b"alembic_version|2\n", True, "does not restore"),
+        (
+            "key-fingerprint",
+            b"0123456789abcdef",
+            True,
+            "was made with key 0123456789abcdef, this stack has key",
+        ),
     ],
 )
-def test_a_damaged_backup_is_refused_and_the_backend_serves_on(file, content, reason, folder, hosts, minted):
+def test_a_backup_that_does_not_fit_is_refused_before_anything_stops(
+    file, content, hidden, reason, folder, kubectl, hosts, minted
+):
     newest = folder / finished(folder)[-1]
-    whole = (newest / file).read_bytes()
+    whole = {name: (newest / name).read_bytes() for name in (file, "checksums")}
+    backends = ("get", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--output=name")
+    before = kubectl(*backends)
     (newest / file).write_bytes(content)
+    if hidden:
+        (newest / "checksums").write_bytes(checksums(newest))
     try:
         refused = operation("restore", "--backup=latest")
     finally:
-        (newest / file).write_bytes(whole)
+        for name, kept in whole.items():
+            (newest / name).write_bytes(kept)
     assert refused.returncode == 2
     assert reason in refused.stdout
+    assert kubectl(*backends) == before
     api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)
