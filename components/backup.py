@@ -17,8 +17,6 @@ NAME = f"skillflaw-{PART}"
 BACKUPS = "/backups"
 TRIAL = "/var/lib/trial"
 SCRIPT = Path(__file__).with_name("backup.sh")
-REFUSED = 78
-"""Exit code of a refusal (EX_CONFIG): trying again cannot help."""
 DEADLINE_SECONDS = 6 * 3600
 """Longer than any dump this is fit for; past it the run counts as failed instead of blocking the next."""
 
@@ -73,7 +71,7 @@ class Backup(Component):
                     spec=k8s.batch.v1.JobSpecArgs(
                         backoff_limit=1,
                         active_deadline_seconds=DEADLINE_SECONDS,
-                        pod_failure_policy=pods.fails_at(PART, REFUSED),
+                        pod_failure_policy=pods.disruptions_do_not_count(),
                         template=pods.template(
                             PART,
                             args.identity,
@@ -123,7 +121,6 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         "CONFIG_DIR": CONFIG_DIR,
         "IMAGES": "\n".join(args.images),
         "KEEP": str(args.keep),
-        "REFUSED": str(REFUSED),
     }
     return pods.container(
         PART,

@@ -10,7 +10,7 @@
 # It gets that name last, so a folder without a leading dot is a backup that was restored once.
 #
 # Environment: BACKUPS and CONFIG_DIR (folders), DATABASE_URL, PGPASSWORD (of the trial server), IMAGES (one a
-# line), KEEP (how many), REFUSED (exit code where trying again cannot help).
+# line), KEEP (how many). Exit code 78 (EX_CONFIG): refused, trying again cannot help.
 set -eu
 umask 077
 # A driver's name after the scheme is SQLAlchemy's, not PostgreSQL's.
@@ -19,7 +19,7 @@ trial="host=127.0.0.1 user=trial dbname=trial"
 
 refuse() {
     echo "REFUSED: $*" >&2
-    exit "$REFUSED"
+    exit 78
 }
 
 finished() {

@@ -60,9 +60,12 @@ class Bootstrap(Component):
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
             spec=k8s.batch.v1.JobSpecArgs(
-                backoff_limit=2,
+                # The sidecar tries again by itself; what fails the pod is a refusal, and that stays one. A pod
+                # failure policy would say so too, but Pulumi waits on after any reason but these two:
+                # BackoffLimitExceeded and DeadlineExceeded.
+                backoff_limit=0,
                 active_deadline_seconds=DEADLINE_SECONDS,
-                pod_failure_policy=pods.fails_at("key-guard", key_guard.REFUSED),
+                pod_failure_policy=pods.disruptions_do_not_count(),
                 template=pods.template(
                     PART,
                     args.identity,

@@ -135,15 +135,17 @@ def run(*command: str, **timing: int) -> k8s.core.v1.ProbeArgs:
     return k8s.core.v1.ProbeArgs(exec_=k8s.core.v1.ExecActionArgs(command=command), **timing)
 
 
-def fails_at(container_name: str, exit_code: int) -> k8s.batch.v1.PodFailurePolicyArgs:
-    """Ends a Job at once when trying again cannot help."""
+def disruptions_do_not_count() -> k8s.batch.v1.PodFailurePolicyArgs:
+    """A Job's pod that a drain or an eviction took is started again, whatever the Job's `backoffLimit`."""
     return k8s.batch.v1.PodFailurePolicyArgs(
         rules=[
             k8s.batch.v1.PodFailurePolicyRuleArgs(
-                action="FailJob",
-                on_exit_codes=k8s.batch.v1.PodFailurePolicyOnExitCodesRequirementArgs(
-                    container_name=container_name, operator="In", values=[exit_code]
-                ),
+                action="Ignore",
+                on_pod_conditions=[
+                    k8s.batch.v1.PodFailurePolicyOnPodConditionsPatternArgs(
+                        type="DisruptionTarget", status="True"
+                    )
+                ],
             )
         ]
     )

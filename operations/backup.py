@@ -64,7 +64,7 @@ def _job(kubectl: Kubectl, cron_job: str, *action: str) -> dict[str, Any]:
     job |= {"apiVersion": "batch/v1", "kind": "Job"}
     job["metadata"]["generateName"] = f"{cron_job}-{action[0]}-"
     # The namespace keeps the log for an hour.
-    job["spec"]["ttlSecondsAfterFinished"] = 3600
+    job["spec"] |= {"ttlSecondsAfterFinished": 3600, "backoffLimit": 0}
     (container,) = job["spec"]["template"]["spec"]["containers"]
     container["args"] = list(action)
     if action[0] == "restore":

@@ -22,7 +22,8 @@ def recover(stack: str) -> list[str]:
     pulumi("cancel", "--yes", stack)
     resources, begun = _state(stack)
     found = [(resource["urn"], identity) for resource, identity in _existing(resources, begun)]
-    taken = [word for urn, identity in found for word in ("--import-pending-creates", f"{urn} {identity}")]
+    # The option's value is one word of a list: a URN, an id, a URN, …
+    taken = [f"--import-pending-creates={word}" for pair in found for word in pair]
     pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={stack}", *taken)
     return [identity for _, identity in found]
 
