@@ -13,7 +13,8 @@ from components.runtime import CONFIG_DIR, KEY_FILE, Runtime
 PART = "bootstrap"
 STARTUP_SECONDS = 600
 """How long a first start may take: migrations wait up to 180 s for a lock, then run."""
-DEADLINE_SECONDS = STARTUP_SECONDS + 180
+GUARD_SECONDS = 300
+"""How long the key guard may take, image pull included."""
 
 SMALL = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
@@ -37,11 +38,12 @@ class BootstrapArgs:
 
 
 class Bootstrap(Component):
-    """One Job per image, key and configuration: key guard, schema, migrations, superuser.
+    """Two Jobs per image, key and configuration: the key guard, then schema, migrations and superuser.
 
-    1. `key-guard` stops before anything is touched when the key is not the one the data was made with.
-    2. `backend` runs the image's own command as a native sidecar until its startup probe passes.
-    3. `record` notes the key's fingerprint beside the data and ends the Job.
+    1. `<name>-key` stops before anything is touched when the key is not the one the data was made with. It is a Job of
+       its own, since of a container that fails Pulumi shows the last words, and of an init container it shows none.
+    2. `<name>` runs the image's own command as a native sidecar until its startup probe passes; then its main container
+       notes the key's fingerprint beside the data and ends the Job.
 
     Replicas that started at once on an empty database lost one of three to a race; one Job does not race.
     """
@@ -51,7 +53,52 @@ class Bootstrap(Component):
     def __init__(self, name: str, args: BootstrapArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Bootstrap", name, None, opts)
         account = self.service_account(name, args.namespace, PART)
-        self.job = k8s.batch.v1.Job(
+        guard = self._job(
+            f"{name}-key",
+            args,
+            account,
+            after=[],
+            seconds=GUARD_SECONDS,
+            containers=[_guard("key-guard", args, "check")],
+            volumes=args.runtime.data_and_key,
+        )
+        self.job = self._job(
+            name,
+            args,
+            account,
+            after=[guard, *args.after],
+            seconds=STARTUP_SECONDS + 180,
+            # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
+            termination_grace_period_seconds=5,
+            init_containers=[
+                args.runtime.container(
+                    "backend",
+                    restart_policy="Always",
+                    startup_probe=pods.http(
+                        args.startup_path,
+                        "http",
+                        period_seconds=2,
+                        failure_threshold=STARTUP_SECONDS // 2,
+                        timeout_seconds=5,
+                    ),
+                ),
+            ],
+            containers=[_guard("record", args, "record")],
+            volumes=args.runtime.volumes,
+        )
+        self.register_outputs({"jobName": self.job.metadata.name})
+
+    def _job(
+        self,
+        name: str,
+        args: BootstrapArgs,
+        account: k8s.core.v1.ServiceAccount,
+        *,
+        after: list[pulumi.Resource],
+        seconds: int,
+        **spec: object,
+    ) -> k8s.batch.v1.Job:
+        return k8s.batch.v1.Job(
             name,
             metadata=labels.metadata(
                 PART,
@@ -64,7 +111,7 @@ class Bootstrap(Component):
                 # failure policy would say so too, but Pulumi waits on after any reason but these two:
                 # BackoffLimitExceeded and DeadlineExceeded.
                 backoff_limit=0,
-                active_deadline_seconds=DEADLINE_SECONDS,
+                active_deadline_seconds=seconds,
                 pod_failure_policy=pods.disruptions_do_not_count(),
                 template=pods.template(
                     PART,
@@ -75,41 +122,23 @@ class Bootstrap(Component):
                     restart_policy="Never",
                     # During an update the old backend still holds the volume.
                     affinity=None if args.shared_volume else workloads.near("backend"),
-                    # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
-                    termination_grace_period_seconds=5,
-                    init_containers=[
-                        _guard("key-guard", args, "check"),
-                        args.runtime.container(
-                            "backend",
-                            restart_policy="Always",
-                            startup_probe=pods.http(
-                                args.startup_path,
-                                "http",
-                                period_seconds=2,
-                                failure_threshold=STARTUP_SECONDS // 2,
-                                timeout_seconds=5,
-                            ),
-                        ),
-                    ],
-                    containers=[_guard("record", args, "record")],
-                    volumes=args.runtime.volumes,
+                    **spec,
                 ),
             ),
             opts=self.child(
-                depends_on=args.after,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{DEADLINE_SECONDS + 60}s"),
+                depends_on=after, custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 60}s")
             ),
         )
-        self.register_outputs({"jobName": self.job.metadata.name})
 
 
 def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.ContainerArgs:
     command = ["python3", "-c", key_guard.SCRIPT, action, KEY_FILE, f"{CONFIG_DIR}/.key-fingerprint"]
+    accepted = [args.accept_loss] if args.accept_loss and action == "check" else []
     return pods.container(
         name,
         args.image,
         SMALL,
-        command=[*command, *([args.accept_loss] if args.accept_loss else [])],
+        command=[*command, *accepted],
         mounts={"data": CONFIG_DIR},
         read_only_mounts={"secret-key": KEY_FILE.rsplit("/", 1)[0]},
     )

@@ -103,10 +103,14 @@ class Runtime(Component):
     @property
     def volumes(self) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of a pod that holds a `container` of this runtime."""
+        return [*self.data_and_key, pods.scratch("tmp", "2Gi")]
+
+    @property
+    def data_and_key(self) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of a pod that compares the key with the data."""
         return [
             pods.claim("data", self._args.claim_name),
             self._args.secret_key.volume("secret-key", KEY_FILE.removeprefix(f"{KEY_DIR}/")),
-            pods.scratch("tmp", "2Gi"),
         ]
 
     @property

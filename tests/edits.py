@@ -21,7 +21,7 @@ EDITS = {
     "nothing": ({}, set()),
     "another image of the backend": (
         {"images.backend": "skillflaw.lab/backend:111111111111"},
-        {"bootstrap", "backend", "backup"},
+        {"bootstrap-key", "bootstrap", "backend", "backup"},
     ),
     "another image of the frontend": (
         {"images.frontend": "skillflaw.lab/frontend:111111111111"},
@@ -79,7 +79,7 @@ EDITS = {
         {"backup.schedule": None},
         {"backup", "backup-account", "backup-claim", "network-backup", "network-postgresql"},
     ),
-    "a key given up": ({"secretKey": {"acceptLoss": "0123456789abcdef"}}, {"bootstrap"}),
+    "a key given up": ({"secretKey": {"acceptLoss": "0123456789abcdef"}}, {"bootstrap-key"}),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
         CONFIG | {"edge-api", "edge-app", "edge-docs"},

@@ -68,7 +68,7 @@ def test_nobody_gives_up_before_the_startup_probe_does():
     assert start < progress < seconds(timeouts.create)
     assert 2 * progress < seconds(timeouts.update)
     job = program.one("Job", "bootstrap")
-    (sidecar,) = [c for c in program.pods["bootstrap"]["initContainers"] if c["name"] == "backend"]
+    (sidecar,) = program.pods["bootstrap"]["initContainers"]
     start = sidecar["startupProbe"]["periodSeconds"] * sidecar["startupProbe"]["failureThreshold"]
     deadline = job.inputs["spec"]["activeDeadlineSeconds"]
     assert 600 <= start < deadline < seconds(job.request.customTimeouts.create)
@@ -83,16 +83,25 @@ def test_the_bootstrap_comes_after_the_state_and_before_the_replicas():
 
 
 def test_the_bootstrap_checks_the_key_before_the_application_sees_the_data():
-    spec = lab().pods["bootstrap"]
-    assert [container["name"] for container in spec["initContainers"]] == ["key-guard", "backend"]
-    assert spec["initContainers"][0]["command"][3] == "check"
-    assert spec["initContainers"][1]["restartPolicy"] == "Always"
-    assert spec["containers"][0]["command"][3] == "record"
+    program = lab()
+    (guard,) = program.pods["bootstrap-key"]["containers"]
+    (record,) = program.pods["bootstrap"]["containers"]
+    assert guard["command"][3] == "check"
+    assert record["command"][3] == "record"
+    assert program.pods["bootstrap"]["initContainers"][0]["restartPolicy"] == "Always"
+    dependencies = program.one("Job", "bootstrap").request.dependencies
+    assert program.one("Job", "bootstrap-key").urn in dependencies
+
+
+def test_a_refusal_of_the_key_is_the_last_word_of_its_job():
+    spec = lab().one("Job", "bootstrap-key").inputs["spec"]
+    assert spec["backoffLimit"] == 0
+    assert {rule["action"] for rule in spec["podFailurePolicy"]["rules"]} == {"Ignore"}
 
 
 def test_the_bootstrap_runs_what_the_replicas_run():
     program = lab()
-    (sidecar,) = [c for c in program.pods["bootstrap"]["initContainers"] if c["name"] == "backend"]
+    (sidecar,) = program.pods["bootstrap"]["initContainers"]
     for same in ("image", "env", "envFrom", "volumeMounts"):
         assert sidecar[same] == server(program)[same]
     assert "command" not in server(program)
@@ -237,7 +246,7 @@ def test_a_new_version_of_a_key_of_others_replaces_exactly_the_pods_that_read_it
         return {declared.name: declared.inputs for declared in program.objects}
 
     old, new = annotated("2026-11"), annotated("2026-12")
-    assert {name for name in old if old[name] != new[name]} == {"bootstrap", "backend"}
+    assert {name for name in old if old[name] != new[name]} == {"bootstrap-key", "bootstrap", "backend"}
 
 
 def test_no_cache_means_a_cache_of_the_process():

@@ -16,7 +16,16 @@ def containers(spec: dict) -> list[dict]:
 
 
 def test_every_workload_of_the_guide_has_a_pod(lab):
-    assert set(lab.pods) == {"backend", "frontend", "docs", "database", "cache", "bootstrap", "backup"}
+    assert set(lab.pods) == {
+        "backend",
+        "frontend",
+        "docs",
+        "database",
+        "cache",
+        "bootstrap-key",
+        "bootstrap",
+        "backup",
+    }
 
 
 def test_no_pod_runs_as_root_or_as_an_account_of_the_node(lab):
@@ -39,8 +48,10 @@ def test_no_container_can_gain_privileges_or_write_its_image(lab):
 
 def test_no_pod_holds_a_token_or_shares_an_account(lab):
     accounts = {account.inputs["metadata"]["name"]: account for account in lab.of("ServiceAccount")}
-    used = [spec["serviceAccountName"] for spec in lab.pods.values()]
-    assert sorted(used) == sorted(accounts)
+    used = {template["metadata"]["labels"]["app"]: template["spec"] for template in lab.templates.values()}
+    assert {part: spec["serviceAccountName"] for part, spec in used.items()} == {
+        part: part for part in accounts
+    }
     assert not any(account.inputs["automountServiceAccountToken"] for account in accounts.values())
     assert not any(spec["automountServiceAccountToken"] for spec in lab.pods.values())
     assert not lab.of("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")

@@ -44,7 +44,7 @@ def test_the_outputs_are_what_operations_read(lab):
 
 def test_a_stack_without_public_surfaces_still_runs_the_backend():
     program = run(stack_file("dev"))
-    assert set(program.pods) == {"backend", "bootstrap", "cache", "database"}
+    assert set(program.pods) == {"backend", "bootstrap-key", "bootstrap", "cache", "database"}
     assert program.outputs["surfaces"] == {}
 
 
