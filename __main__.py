@@ -24,14 +24,14 @@ from components.superuser import Superuser
 from settings import load
 from settings.frozen import frozen
 
-settings, secrets = load()
+settings, secrets, live = load()
 
 cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
 here = pulumi.ResourceOptions(provider=cluster)
 
 home = Namespace("namespace", arguments.namespace(settings), here)
 namespace = home.name
-key = SecretKey("secret-key", arguments.secret_key(settings, namespace), here)
+key = SecretKey("secret-key", arguments.secret_key(settings, namespace, live), here)
 superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
 storage = Storage("storage", arguments.storage(settings, namespace), here)
 
@@ -87,5 +87,6 @@ pulumi.export("surfaces", {name: f"https://{row.host}" for name, row in surfaces
 pulumi.export("apiAllow", list(surfaces.api.allow) if surfaces.api else [])
 pulumi.export("backupCronJob", backup.name if copies else None)
 pulumi.export("superuserSecret", superuser.output())
-# Read by the next run, which refuses to change these by accident.
+# Read by the next run, which neither changes these by accident nor forgets a key.
+pulumi.export("generatedKey", key.generated)
 pulumi.export("frozen", frozen(settings.namespace, settings.storage, settings.database, settings.backend))

@@ -28,6 +28,7 @@ from components.storage import StorageArgs
 from components.superuser import SuperuserArgs
 from components.web import WebArgs
 from settings import sections
+from settings.load import Live
 from settings.sections import Settings, amount
 
 Namespace = pulumi.Input[str]
@@ -41,10 +42,12 @@ def namespace(settings: Settings) -> NamespaceArgs:
     )
 
 
-def secret_key(settings: Settings, namespace: Namespace) -> SecretKeyArgs:
+def secret_key(settings: Settings, namespace: Namespace, live: Live) -> SecretKeyArgs:
+    existing = _reference(settings.secret_key.existing)
     return SecretKeyArgs(
         namespace=namespace,
-        existing=_reference(settings.secret_key.existing),
+        existing=existing,
+        generate=existing is None or live.generated_key,
         protect=settings.protection.enabled,
     )
 

@@ -20,8 +20,11 @@ from components.runtime import Runtime
 from components.secret_key import SecretKey
 from components.storage import Storage
 from components.superuser import Superuser
+from settings.load import Live
 from settings.sections import Settings
 from tests.unit.recorder import record
+
+NEVER_UP = Live(frozen={}, generated_key=False)
 
 
 def seconds_per_copy(settings: Settings, copies: int) -> float:
@@ -38,7 +41,7 @@ def seconds_per_copy(settings: Settings, copies: int) -> float:
 
 
 def _compose(settings: Settings, name: str, here: pulumi.ResourceOptions) -> None:
-    key = SecretKey(f"{name}-key", arguments.secret_key(settings, name), here)
+    key = SecretKey(f"{name}-key", arguments.secret_key(settings, name, NEVER_UP), here)
     superuser = Superuser(f"{name}-superuser", arguments.superuser(settings, name), here)
     storage = Storage(f"{name}-storage", arguments.storage(settings, name), here)
     database = InClusterDatabase(f"{name}-database", arguments.database(settings, name), here).state

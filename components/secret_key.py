@@ -15,22 +15,28 @@ from components.references import SecretKeyRef
 class SecretKeyArgs:
     namespace: pulumi.Input[str]
     existing: SecretKeyRef | None
-    """A key others keep; without it one is generated."""
+    """A key others keep."""
+    generate: bool
+    """Whether the stack holds a key of its own, in use or no longer."""
     protect: bool
 
 
 class SecretKey(Component):
     """One key for all replicas, generated once or kept by others.
 
-    Losing it loses every stored credential and API key, so the generated one is never made anew:
-    no input change, no provider upgrade and no edit of this file may touch it.
+    Losing it loses every stored credential and API key, so the generated one is never made anew: no input
+    change, no provider upgrade and no edit of this file may touch it. Nor is it dropped when a key of others takes
+    its place: whoever takes that back finds the old one.
     """
 
     reference: SecretKeyRef
+    generated: bool
 
     def __init__(self, name: str, args: SecretKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:SecretKey", name, None, opts)
-        self.reference = args.existing or self._generate(name, args)
+        self.generated = args.generate
+        own = self._generate(name, args) if args.generate else None
+        self.reference = args.existing or own
         self.register_outputs({"secretName": self.reference.name})
 
     def _generate(self, name: str, args: SecretKeyArgs) -> SecretKeyRef:

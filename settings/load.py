@@ -32,8 +32,18 @@ class Secrets:
     """Whole kubeconfig of the cluster, if the stack carries one."""
 
 
-def load() -> tuple[Settings, Secrets]:
-    """The running stack's settings.
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """What the stack exported when it last came up; nothing before that."""
+
+    frozen: dict[str, str]
+    """Choices that hold for the life of the data."""
+    generated_key: bool
+    """Whether it holds a key that it generated."""
+
+
+def load() -> tuple[Settings, Secrets, Live]:
+    """The running stack's settings, its secrets, and what it was when it last came up.
 
     Raises `SettingsError` with every problem that can be found; nothing is registered before.
     """
@@ -42,12 +52,12 @@ def load() -> tuple[Settings, Secrets]:
     values = {**get_config_env(), **CONFIG.get()}
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     secret = {key for key in given if _is_secret(prefix + key)}
-    settings = parse(given, secret, live=_live())
-    return settings, Secrets(kubeconfig=config.get_secret("kubeconfig"))
+    live = _live()
+    settings = parse(given, secret, live=live.frozen)
+    return settings, Secrets(kubeconfig=config.get_secret("kubeconfig")), live
 
 
-def _live() -> dict[str, str]:
-    """What the running stack exported as `frozen` when it last came up; nothing before that."""
+def _live() -> Live:
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     reads = 0
     while True:
@@ -58,7 +68,8 @@ def _live() -> dict[str, str]:
             if TORN_READ not in str(error) or reads == STATE_READS:
                 raise
         else:
-            return read.value["outputs"].get("frozen", {})
+            outputs = read.value["outputs"]
+            return Live(frozen=outputs.get("frozen", {}), generated_key=outputs.get("generatedKey", False))
 
 
 def _is_secret(key: str) -> bool:

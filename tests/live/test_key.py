@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import secrets
 
 import pytest
@@ -42,8 +43,10 @@ def other(kubectl) -> str:
 
 
 def pods(kubectl) -> set[str]:
-    selector = "--selector=app=skillflaw-backend"
-    return set(kubectl("get", "pods", NAMESPACE, selector, "--output=name").split())
+    """The backend's pods, without those that leave."""
+    listed = kubectl("get", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--output=json")
+    every = [pod["metadata"] for pod in json.loads(listed)["items"]]
+    return {pod["name"] for pod in every if "deletionTimestamp" not in pod}
 
 
 def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
@@ -60,7 +63,7 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
     assert other not in refused.stdout
     assert pods(kubectl) == serving
     assert not traffic.failures
-    assert traffic.count["run"] >= 10
+    assert traffic.count["run"] >= 5
 
     changed["secretKey"]["acceptLoss"] = fingerprint(kept)
     edited.up(changed)

@@ -105,7 +105,10 @@ class Program:
 
 
 class _Cluster(mocks.Mocks):
-    """Answers as the providers would."""
+    """Answers as the providers would; `before` is what the stack exported when it last came up."""
+
+    def __init__(self, before: Mapping[str, Any]) -> None:
+        self._before = dict(before)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = dict(args.inputs)
@@ -120,13 +123,13 @@ class _Cluster(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - the engine's own function
-            return {"name": args.args["name"], "outputs": {}}
+            return {"name": args.args["name"], "outputs": self._before}
         raise AssertionError(f"the program asked a provider for {args.token}")
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, program: Program) -> None:
-        super().__init__(_Cluster())
+    def __init__(self, program: Program, cluster: _Cluster) -> None:
+        super().__init__(cluster)
         self._program = program
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -152,6 +155,7 @@ def record(
     *,
     config: Mapping[str, str] | None = None,
     preview: bool = False,
+    before: Mapping[str, Any] | None = None,
 ) -> Program:
     """Runs a program in a stack of its own and returns what it registered, once all of it is."""
     recorded = Program()
@@ -159,8 +163,9 @@ def record(
     async def engine() -> None:
         # A program that failed leaves outputs of its own, closed, event loop behind.
         SETTINGS.outputs.clear()
+        cluster = _Cluster(before or {})
         mocks.set_mocks(
-            _Cluster(), project="skillflaw", stack="test", preview=preview, monitor=_Monitor(recorded)
+            cluster, project="skillflaw", stack="test", preview=preview, monitor=_Monitor(recorded, cluster)
         )
         # The stack the SDK's mocks make is closed already; the program gets one of its own.
         set_root_resource(None)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from recorder import Program, plain, run, stack_file
+from recorder import Program, engine_config, plain, record, run, stack_file, whole_program
 
 from components.runtime import UPSTREAM_DEFAULTS
 from settings.rules import OWNED_ENV
@@ -237,6 +237,16 @@ def test_state_of_others_is_referred_to_and_never_made():
     }
     assert "SKILLFLAW_REDIS_HOST" not in environment(program)
     assert program.outputs["superuserSecret"] == {"name": "their-admin", "passwordKey": "word"}
+
+
+def test_a_generated_key_stays_when_a_key_of_others_takes_its_place():
+    config = engine_config(stack_file("lab") | {"secretKey": EXTERNAL["secretKey"]})
+    program = record(whole_program, config=config, before={"generatedKey": True})
+    assert program.of("RandomBytes")
+    assert program.one("Secret", "secret-key-secret")
+    (key,) = [volume for volume in program.pods["backend"]["volumes"] if volume["name"] == "secret-key"]
+    assert key["secret"]["secretName"] == "their-key"
+    assert program.outputs["generatedKey"]
 
 
 def test_a_new_version_of_a_key_of_others_replaces_exactly_the_pods_that_read_it():

@@ -38,7 +38,14 @@ def test_the_program_composes_in_a_preview_too():
 
 def test_the_outputs_are_what_operations_read(lab):
     names = "context namespace backendService backendPort surfaces apiAllow superuserSecret"
-    assert set(lab.outputs) == {*names.split(), "frontendService", "docsService", "backupCronJob", "frozen"}
+    assert set(lab.outputs) == {
+        *names.split(),
+        "frontendService",
+        "docsService",
+        "backupCronJob",
+        "generatedKey",
+        "frozen",
+    }
     assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
 
 
