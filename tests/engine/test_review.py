@@ -1,0 +1,110 @@
+"""The fixtures of `operations review` are what the engine says of these changes now."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.layout import SIMULATED
+from tests.engine.recording import compare
+from tests.engine.stack import Stack
+
+
+def nothing(_: dict[str, Any]) -> None:
+    pass
+
+
+def pull_request(sections: dict[str, Any]) -> None:
+    """The one of the README: a new backend, public documentation, another access mode."""
+    sections["images"]["backend"] = "skillflaw.lab/backend:2"
+    sections["surfaces"]["docs"] = {"host": "docs.skillflaw.test"}
+    sections["storage"]["accessMode"] = "ReadWriteOnce"
+    sections["backend"]["scale"] = {"replicas": 1}
+    sections["protection"]["migrating"] = ["storage.accessMode"]
+
+
+def environment_variable(sections: dict[str, Any]) -> None:
+    sections["backend"]["env"] = {"SKILLFLAW_LOG_LEVEL": "DEBUG"}
+
+
+def newer_frontend(sections: dict[str, Any]) -> None:
+    sections["images"]["frontend"] = "skillflaw.lab/frontend:2"
+
+
+def more_cache(sections: dict[str, Any]) -> None:
+    sections["cache"]["inCluster"]["memory"] = "256Mi"
+
+
+def external_cache(sections: dict[str, Any]) -> None:
+    sections["cache"] = {"external": {"secretName": "redis", "key": "url"}}
+    sections["network"]["egress"] = [{"cidr": "10.20.0.0/16", "ports": [6379]}]
+
+
+def external_database(sections: dict[str, Any]) -> None:
+    sections["database"] = {"external": {"secretName": "database", "key": "url"}}
+    sections["network"]["egress"] = [{"cidr": "10.20.0.0/16", "ports": [5432]}]
+    sections["protection"]["migrating"] = ["database"]
+
+
+def newer_postgres(sections: dict[str, Any]) -> None:
+    sections["images"]["postgres"] = "skillflaw.lab/postgres:2"
+
+
+def another_namespace(sections: dict[str, Any]) -> None:
+    sections["namespace"]["name"] = "elsewhere"
+    sections["protection"]["migrating"] = ["namespace.name"]
+
+
+def own_key(sections: dict[str, Any]) -> None:
+    sections["secretKey"] = {"existing": {"secretName": "key", "key": "key", "version": "1"}}
+
+
+def unsafe(sections: dict[str, Any]) -> None:
+    sections["storage"]["accessMode"] = "ReadWriteOnce"
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "nothing": nothing,
+    "pull-request": pull_request,
+    "environment-variable": environment_variable,
+    "newer-frontend": newer_frontend,
+    "more-cache": more_cache,
+    "external-cache": external_cache,
+    "external-database": external_database,
+    "newer-postgres": newer_postgres,
+    "another-namespace": another_namespace,
+    "own-key": own_key,
+    "unsafe": unsafe,
+}
+
+
+@pytest.fixture(scope="module")
+def staging(
+    environment: dict[str, str], program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The whole topology but the documentation, seen by one who may look and not touch, as a preview's job may."""
+    kubeconfig = tmp_path_factory.mktemp("reader") / "kubeconfig"
+    kubeconfig.write_text(SIMULATED.kubeconfig.read_text())
+    with Stack(program, "staging", environment | {"KUBECONFIG": str(kubeconfig)}) as stack:
+        del stack.sections["surfaces"]["docs"]
+        stack.up()
+        binding = ("create", "clusterrolebinding", "reader", "--clusterrole=view", "--user=reader")
+        stack.kubectl(
+            "apply", "--filename=-", stdin=stack.kubectl(*binding, "--dry-run=client", "--output=yaml")
+        )
+        reader = json.loads(kubeconfig.read_text())
+        reader["users"][0]["user"]["as"] = "reader"
+        kubeconfig.write_text(json.dumps(reader))
+        yield stack
+        kubeconfig.write_text(SIMULATED.kubeconfig.read_text())
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_recorded_preview_is_what_the_engine_says(staging, name, tmp_path):
+    changed = copy.copy(staging)
+    changed.sections = copy.deepcopy(staging.sections)
+    CHANGES[name](changed.sections)
+    compare(name, json.loads(changed.pulumi("preview", "--json", check=False).stdout), tmp_path)
