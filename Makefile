@@ -4,7 +4,7 @@ REQUIREMENTS := requirements.txt operations/requirements.txt lab/requirements.tx
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test unit lint environment sign-in preview review deploy drift
+.PHONY: up down test unit lint environment sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -42,6 +42,10 @@ review:
 
 deploy:
 	@pulumi up --stack=$(STACK) --yes --skip-preview --non-interactive
+
+# By force: a field that was changed by hand belongs to whoever changed it.
+repair:
+	@PULUMI_K8S_ENABLE_PATCH_FORCE=true pulumi up --refresh --stack=$(STACK) --yes --skip-preview --non-interactive
 
 drift:
 	@mkdir -p previews reviews

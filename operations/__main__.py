@@ -15,10 +15,11 @@ from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
 from operations.review import gate
+from operations.review.drift import drift, drifted
 from operations.review.markdown import MARKER, markdown
 from operations.review.preview import PreviewError, read
 from operations.review.text import text
-from operations.review.verdict import Verdict, failed, judge
+from operations.review.verdict import Review, Verdict, failed, judge
 from operations.validate.plan import Visitor, compose
 from operations.validate.report import report
 from operations.wire import Endpoint, resolved
@@ -121,12 +122,7 @@ def review(
 
     Exit codes: 0, safe; 3, needs attention; 4, replaces or deletes state; 5, a preview failed or cannot be read.
     """
-    reviews = []
-    for file in previews:
-        try:
-            reviews.append(judge(read(file)))
-        except PreviewError as error:
-            reviews.append(failed(file.stem, str(error)))
+    reviews = [_reviewed(file) for file in previews]
     typer.echo(FORMS[form](reviews), nl=False)
     verdict = gate.verdict(reviews)
     if reviewed:
@@ -138,6 +134,26 @@ def review(
             typer.echo(f"not in the review that was agreed to: {line}", err=True)
         verdict = verdict if more else Verdict.SAFE
     raise typer.Exit(verdict)
+
+
+@app.command("drift")
+def drift_command(
+    previews: Annotated[list[Path], typer.Argument(help="What `pulumi preview --refresh --json` wrote.")],
+) -> None:
+    """What was changed in the clusters beside the program, by object and field.
+
+    Exit codes: 0, nothing; 3, something; 5, a cluster or a stack could not be looked at.
+    """
+    reviews = [_reviewed(file) for file in previews]
+    typer.echo(drift(reviews), nl=False)
+    raise typer.Exit(drifted(reviews))
+
+
+def _reviewed(file: Path) -> Review:
+    try:
+        return judge(read(file))
+    except PreviewError as error:
+        return failed(file.stem, str(error))
 
 
 @app.command()

@@ -13,14 +13,18 @@ MARKER = "<!-- skillflaw-review -->"
 CUT = "… cut here: the job's log holds the whole review"
 
 
+def code(text: str) -> str:
+    """A span of code; no backtick, bar or line break ends it or the table's cell that it is in."""
+    inert = re.sub(r"[`|\r\n]", "¦", text)
+    return f"`{inert}`"
+
+
 class _Markdown:
     def strong(self, text: str) -> str:
         return f"**{text}**"
 
     def code(self, text: str) -> str:
-        # No backtick, bar or line break can end the span or the table's cell.
-        inert = re.sub(r"[`|\r\n]", "¦", text)
-        return f"`{inert}`"
+        return code(text)
 
 
 def markdown(reviews: Sequence[Review], limit: int = LIMIT) -> str:

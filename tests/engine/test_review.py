@@ -83,21 +83,16 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
 
 @pytest.fixture(scope="module")
 def staging(
-    environment: dict[str, str], program: Path, tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], program: Path, reader: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The whole topology but the documentation, seen by one who may look and not touch, as a preview's job may."""
-    kubeconfig = tmp_path_factory.mktemp("reader") / "kubeconfig"
+    """The whole topology but the documentation, seen by one who may look and not touch."""
+    # One file for both, for the engine notes its path.
+    kubeconfig = tmp_path_factory.mktemp("staging") / "kubeconfig"
     kubeconfig.write_text(SIMULATED.kubeconfig.read_text())
     with Stack(program, "staging", environment | {"KUBECONFIG": str(kubeconfig)}) as stack:
         del stack.sections["surfaces"]["docs"]
         stack.up()
-        binding = ("create", "clusterrolebinding", "reader", "--clusterrole=view", "--user=reader")
-        stack.kubectl(
-            "apply", "--filename=-", stdin=stack.kubectl(*binding, "--dry-run=client", "--output=yaml")
-        )
-        reader = json.loads(kubeconfig.read_text())
-        reader["users"][0]["user"]["as"] = "reader"
-        kubeconfig.write_text(json.dumps(reader))
+        kubeconfig.write_text(reader)
         yield stack
         kubeconfig.write_text(SIMULATED.kubeconfig.read_text())
 

@@ -296,6 +296,42 @@ def test_the_data_of_a_secret_is_never_shown_even_if_the_engine_did(altered):
         assert "hunter2" not in done.output
 
 
+# --- drift -------------------------------------------------------------------------------------
+
+
+def drift(*files):
+    return CliRunner().invoke(app, ["drift", *map(str, files)])
+
+
+def test_a_cluster_as_the_program_says_has_no_drift():
+    done = drift(recorded("nothing"))
+    assert done.exit_code == 0
+    assert done.output == "`staging`: no drift\n"
+
+
+def test_an_object_that_is_only_not_ready_yet_is_no_drift(altered):
+    def same(step):
+        step |= {"newState": step["oldState"], "detailedDiff": {}}
+
+    assert drift(altered("newer-frontend", frontend=same)).exit_code == 0
+
+
+def test_drift_names_object_field_what_is_there_and_what_should_be():
+    done = drift(recorded("newer-frontend"))
+    assert done.exit_code == 3
+    assert (
+        "- `Deployment skillflaw-frontend`: `spec.template.spec.containers[0].image` is `skillflaw.lab/frontend:1`, "
+        "the program says `skillflaw.lab/frontend:2`\n"
+    ) in done.output
+    assert "make repair STACK=staging" in done.output
+
+
+def test_a_cluster_that_could_not_be_looked_at_is_not_called_clean():
+    done = drift(recorded("unsafe"), recorded("nothing"))
+    assert done.exit_code == 5
+    assert "`staging` could not be looked at:" in done.output
+
+
 # --- the gate ----------------------------------------------------------------------------------
 
 
