@@ -4,7 +4,7 @@ REQUIREMENTS := requirements.txt operations/requirements.txt lab/requirements.tx
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test unit lint environment sign-in preview review deploy repair drift
+.PHONY: up down test bench unit lint environment sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -19,6 +19,10 @@ test: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
 	$(PYTHON) -m pytest
+
+bench: environment
+	@$(PYTHON) -m lab up --simulated
+	@$(PYTHON) -m bench
 
 unit: environment
 	$(PYTHON) -m pytest tests/unit
@@ -67,6 +71,8 @@ environment: $(VENV)/complete
 $(VENV)/complete:
 	@echo "Python environment: installing $(REQUIREMENTS)"
 	@rm -rf $(VENV)
-	@python3 -m venv $(VENV) || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 python3-venv && python3 -m venv $(VENV); }
+	@python3 -c 'import ensurepip' 2> /dev/null || { apt-get update --quiet=2 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 python3-venv > /dev/null 2>&1; }
+	@python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@

@@ -5,6 +5,7 @@ import pulumi_kubernetes as k8s
 
 import arguments
 from components.backend import Backend
+from components.backup import Backup
 from components.bootstrap import Bootstrap
 from components.cache import InClusterCache
 from components.database import InClusterDatabase
@@ -15,6 +16,7 @@ from components.gateway import GatewayEdge
 from components.ingress import IngressEdge
 from components.namespace import Namespace
 from components.network import Network
+from components.protection import Protection
 from components.runtime import Runtime
 from components.secret_key import SecretKey
 from components.storage import Storage
@@ -27,19 +29,20 @@ settings, secrets = load()
 cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
 here = pulumi.ResourceOptions(provider=cluster)
 
-namespace = Namespace("namespace", arguments.namespace(settings), here).name
+home = Namespace("namespace", arguments.namespace(settings), here)
+namespace = home.name
 key = SecretKey("secret-key", arguments.secret_key(settings, namespace), here)
 superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
 storage = Storage("storage", arguments.storage(settings, namespace), here)
 
+parts = [home, key, superuser, storage]
+
 if own_database := arguments.database(settings, namespace):
-    database = InClusterDatabase("database", own_database, here).state
-else:
-    database = arguments.external(settings.database.external)
+    parts.append(postgresql := InClusterDatabase("database", own_database, here))
+database = postgresql.state if own_database else arguments.external(settings.database.external)
 if own_cache := arguments.cache(settings, namespace):
-    cache = InClusterCache("cache", own_cache, here).state
-else:
-    cache = arguments.external(settings.cache.external)
+    parts.append(redis := InClusterCache("cache", own_cache, here))
+cache = redis.state if own_cache else arguments.external(settings.cache.external)
 
 runtime = Runtime(
     "runtime",
@@ -57,17 +60,22 @@ runtime = Runtime(
 state = [*database.ready, *(cache.ready if cache else ())]
 bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, namespace, runtime, after=state), here)
 backend = Backend("backend", arguments.backend(settings, namespace, runtime, bootstrap=bootstrap.job), here)
+parts += [runtime, bootstrap]
+if copies := arguments.backup(settings, namespace, data_claim=storage.claim_name, database=database):
+    parts.append(backup := Backup("backup", copies, here))
 
 servers = {"backend": backend}
 if ui := arguments.frontend(settings, namespace):
     servers["frontend"] = Frontend("frontend", ui, here)
 if pages := arguments.docs(settings, namespace):
     servers["docs"] = Docs("docs", pages, here)
+parts += servers.values()
 targets = {name: Target(service=server.service_name, port=server.port) for name, server in servers.items()}
 if routes := arguments.edge(settings, namespace, targets):
-    (IngressEdge if settings.edge.ingress else GatewayEdge)("edge", routes, here)
+    parts.append((IngressEdge if settings.edge.ingress else GatewayEdge)("edge", routes, here))
 if policies := arguments.network(settings, namespace, targets):
-    Network("network", policies, here)
+    parts.append(Network("network", policies, here))
+Protection("protection", arguments.protection(settings, parts), here)
 
 pulumi.export("context", settings.cluster.context)
 pulumi.export("namespace", namespace)
@@ -77,6 +85,7 @@ pulumi.export("backendPort", backend.port)
 surfaces = settings.surfaces
 pulumi.export("surfaces", {name: f"https://{row.host}" for name, row in surfaces.present().items()})
 pulumi.export("apiAllow", list(surfaces.api.allow) if surfaces.api else [])
+pulumi.export("backupCronJob", backup.name if copies else None)
 pulumi.export("superuserSecret", superuser.output())
 # Read by the next run, which refuses to change these by accident.
 pulumi.export("frozen", frozen(settings.namespace, settings.storage, settings.database, settings.backend))

@@ -5,9 +5,11 @@ The one place that knows both; settings know no component, and components know n
 
 import pulumi
 
+from components import backup as backup_part
 from components import cache as cache_part
 from components import database as database_part
 from components.backend import Autoscaling, BackendArgs, Probes
+from components.backup import BackupArgs
 from components.bootstrap import BootstrapArgs
 from components.cache import InClusterCacheArgs
 from components.database import InClusterDatabaseArgs
@@ -18,6 +20,7 @@ from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
 from components.network import NetworkArgs, Pair, Range
 from components.pods import Identity, Resources
+from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
 from components.runtime import Pool, Runtime, RuntimeArgs
 from components.secret_key import SecretKeyArgs
@@ -171,6 +174,33 @@ def backend(
     )
 
 
+def backup(
+    settings: Settings, namespace: Namespace, *, data_claim: pulumi.Input[str], database: State
+) -> BackupArgs | None:
+    """Arguments of the backups, or None when the stack file schedules none."""
+    own, images = settings.backup, settings.images
+    return (
+        BackupArgs(
+            namespace=namespace,
+            image=_image(settings, "postgres"),
+            identity=_identity(settings.backend),
+            resources=_resources(own.resources),
+            schedule=own.schedule,
+            keep=own.keep,
+            size=own.size,
+            class_name=own.class_name,
+            existing_claim=own.existing_claim,
+            data_claim=data_claim,
+            shared_volume=_shared_volume(settings),
+            database_url=database.url,
+            images=[images.backend, images.postgres],
+            protect=settings.protection.enabled,
+        )
+        if own.schedule
+        else None
+    )
+
+
 def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
     """Arguments of the web UI, or None when no surface shows it."""
     api = settings.surfaces.api
@@ -230,6 +260,12 @@ def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]
     pairs = [
         Pair(source=caller, target=part, port=port) for caller in callers for part, port in state.items()
     ]
+    copier = (backup_part.PART,) if settings.backup.schedule else ()
+    pairs += [
+        Pair(source=caller, target=database_part.PART, port=database_part.PORT)
+        for caller in copier
+        if settings.database.in_cluster
+    ]
     # A UI that proxies inside the cluster talks to the backend, any other to the public host.
     inside = (settings.frontend.backend_url or "").startswith(f"http://{targets['backend'].service}")
     if surfaces.app and inside:
@@ -242,17 +278,21 @@ def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]
         NetworkArgs(
             namespace=namespace,
             close_namespace=settings.namespace.create,
-            parts=(*targets, "bootstrap", *state),
+            parts=(*targets, "bootstrap", *copier, *state),
             pairs=tuple(pairs),
             public={part: targets[part].port for part in sorted(public)},
             edge_namespace=own.edge_namespace,
             edge_callers=outward,
             internet=outward | {"backend"},
-            ranges=dict.fromkeys(callers, ranges),
+            ranges=dict.fromkeys((*callers, *copier), ranges),
         )
         if own.policies
         else None
     )
+
+
+def protection(settings: Settings, parts: list[pulumi.Resource]) -> ProtectionArgs:
+    return ProtectionArgs(enabled=settings.protection.enabled, everything=parts)
 
 
 def _shared_volume(settings: Settings) -> bool:

@@ -62,16 +62,7 @@ class Bootstrap(Component):
             spec=k8s.batch.v1.JobSpecArgs(
                 backoff_limit=2,
                 active_deadline_seconds=DEADLINE_SECONDS,
-                pod_failure_policy=k8s.batch.v1.PodFailurePolicyArgs(
-                    rules=[
-                        k8s.batch.v1.PodFailurePolicyRuleArgs(
-                            action="FailJob",
-                            on_exit_codes=k8s.batch.v1.PodFailurePolicyOnExitCodesRequirementArgs(
-                                container_name="key-guard", operator="In", values=[key_guard.REFUSED]
-                            ),
-                        )
-                    ]
-                ),
+                pod_failure_policy=pods.fails_at("key-guard", key_guard.REFUSED),
                 template=pods.template(
                     PART,
                     args.identity,

@@ -135,6 +135,20 @@ def run(*command: str, **timing: int) -> k8s.core.v1.ProbeArgs:
     return k8s.core.v1.ProbeArgs(exec_=k8s.core.v1.ExecActionArgs(command=command), **timing)
 
 
+def fails_at(container_name: str, exit_code: int) -> k8s.batch.v1.PodFailurePolicyArgs:
+    """Ends a Job at once when trying again cannot help."""
+    return k8s.batch.v1.PodFailurePolicyArgs(
+        rules=[
+            k8s.batch.v1.PodFailurePolicyRuleArgs(
+                action="FailJob",
+                on_exit_codes=k8s.batch.v1.PodFailurePolicyOnExitCodesRequirementArgs(
+                    container_name=container_name, operator="In", values=[exit_code]
+                ),
+            )
+        ]
+    )
+
+
 def linger(seconds: int) -> k8s.core.v1.LifecycleArgs:
     """Keeps a leaving pod answering while proxies learn that it leaves.
 

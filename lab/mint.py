@@ -72,11 +72,11 @@ def _replace_flow(backend: Endpoint, key: str) -> None:
             if flow["endpoint_name"] == FLOW:
                 expect(client.delete(f"/api/v1/flows/{flow['id']}"), 200)
         templates = expect(client.get("/api/v1/all"), 200).json()
-        expect(client.post("/api/v1/flows/", json=_echo(templates)), 201)
+        expect(client.post("/api/v1/flows/", json=echo(templates)), 201)
 
 
-def _echo(templates: dict) -> dict:
-    """Chat Input wired to Chat Output."""
+def echo(templates: dict, name: str = FLOW) -> dict:
+    """A flow of that name: Chat Input wired to Chat Output. `templates` is what `/api/v1/all` answers."""
     source = {"dataType": "ChatInput", "id": "ChatInput-lab", "name": "message", "output_types": ["Message"]}
     target = {
         "fieldName": "input_value",
@@ -103,10 +103,10 @@ def _echo(templates: dict) -> dict:
     ]
     return {
         # /api/v1/mcp names tools after the flow's name, a project's own endpoint after action_name.
-        "name": FLOW,
-        "endpoint_name": FLOW,
+        "name": name,
+        "endpoint_name": name,
         "description": "Says what it is told",
-        "action_name": FLOW.replace("-", "_"),
+        "action_name": name.replace("-", "_"),
         "action_description": "Says what it is told",
         "mcp_enabled": True,
         "data": {"nodes": nodes, "edges": [edge], "viewport": {"x": 0, "y": 0, "zoom": 1}},

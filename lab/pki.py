@@ -25,19 +25,19 @@ def make(lab: Lab) -> None:
     in_cluster = [
         f"kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", ".default.svc.cluster.local")
     ]
-    _issue(lab, "kube-apiserver", hosts=[*here, *in_cluster, lab.machine, lab.service(1)])
-    _issue(lab, "front-proxy", common_name="front-proxy")
-    _issue(lab, "kubelet-client", common_name="kube-apiserver-kubelet", group="system:masters")
-    _issue(lab, "admin", common_name="admin", group="system:masters")
-    _issue(lab, "controller-manager", common_name="system:kube-controller-manager")
-    _issue(lab, "scheduler", common_name="system:kube-scheduler")
-    _issue(lab, "kube-proxy", common_name="system:kube-proxy")
-    _issue(lab, "kube-router", common_name="kube-router")
-    _issue(lab, "kwok", common_name="kwok", group="system:masters")
+    issue(lab, "kube-apiserver", hosts=[*here, *in_cluster, lab.machine, lab.service(1)])
+    issue(lab, "front-proxy", common_name="front-proxy")
+    issue(lab, "kubelet-client", common_name="kube-apiserver-kubelet", group="system:masters")
+    issue(lab, "admin", common_name="admin", group="system:masters")
+    issue(lab, "controller-manager", common_name="system:kube-controller-manager")
+    issue(lab, "scheduler", common_name="system:kube-scheduler")
+    issue(lab, "kube-proxy", common_name="system:kube-proxy")
+    issue(lab, "kube-router", common_name="kube-router")
+    issue(lab, "kwok", common_name="kwok", group="system:masters")
     for node in lab.nodes:
-        _issue(lab, node.name, common_name=f"system:node:{node.name}", group="system:nodes")
-        _issue(lab, f"{node.name}-serving", hosts=[node.name, node.address])
-    _issue(lab, "ingress", hosts=[DOMAIN, f"*.{DOMAIN}"])
+        issue(lab, node.name, common_name=f"system:node:{node.name}", group="system:nodes")
+        issue(lab, f"{node.name}-serving", hosts=[node.name, node.address])
+    issue(lab, "ingress", hosts=[DOMAIN, f"*.{DOMAIN}"])
 
 
 def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -57,7 +57,7 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     return key, certificate
 
 
-def _issue(
+def issue(
     lab: Lab, file: str, *, common_name: str = "", group: str = "", hosts: list[str] | None = None
 ) -> None:
     """A certificate for serving on `hosts`, or, without any, one that a client shows as user `common_name` of `group`."""

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,10 +51,7 @@ def up(lab: Lab, tools: Tools, report: Callable[[str], None]) -> dict[str, int]:
         _pulumi(lab, tools, "stack", "init", STACK, "--no-select", "--secrets-provider=passphrase")
     if _interrupted(lab):
         report("clearing what an interrupted run left")
-        _pulumi(lab, tools, "cancel", "--yes", f"--stack={STACK}")
-        _pulumi(
-            lab, tools, "refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={STACK}"
-        )
+        _run(lab, tools, sys.executable, "-m", "operations", "recover", f"--stack={STACK}")
     command = ["pulumi", "up", "--yes", "--skip-preview"]
     with log.open("w") as output:
         running = subprocess.Popen(
@@ -85,8 +83,12 @@ def _interrupted(lab: Lab) -> bool:
 
 
 def _pulumi(lab: Lab, tools: Tools, *words: str) -> str:
+    return _run(lab, tools, "pulumi", *words, "--non-interactive")
+
+
+def _run(lab: Lab, tools: Tools, *command: str) -> str:
     done = subprocess.run(
-        ["pulumi", *words, "--non-interactive"],
+        command,
         cwd=PROJECT,
         env=os.environ | environment(lab, tools),
         capture_output=True,
@@ -94,5 +96,5 @@ def _pulumi(lab: Lab, tools: Tools, *words: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise LabError(f"`pulumi {' '.join(words)}` failed: {(done.stderr or done.stdout).strip()}")
+        raise LabError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()}")
     return done.stdout

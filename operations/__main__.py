@@ -1,31 +1,32 @@
 """The command line: `python -m operations --help`."""
 
+import contextlib
 import os
 import ssl
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from operations import github, identity
+from operations import backup as backups
+from operations import changes
+from operations import recover as recovery
 from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
-from operations.review import gate
-from operations.review.drift import drift, drifted
-from operations.review.markdown import MARKER, markdown
-from operations.review.preview import PreviewError, read
-from operations.review.text import text
-from operations.review.verdict import Review, Verdict, failed, judge
 from operations.validate.plan import Visitor, compose
 from operations.validate.report import report
 from operations.wire import Endpoint, resolved
 
+StackName = Annotated[
+    str, typer.Option("--stack", help="The stack's name; its outputs are all that is known of it.")
+]
+
 # Tracebacks with local variables would show secrets.
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(changes.app)
 console = Console(highlight=False)
 
 
@@ -36,7 +37,7 @@ def operations() -> None:
 
 @app.command()
 def validate(
-    stack: Annotated[str, typer.Option(help="The stack's name; its outputs are all that is known of it.")],
+    stack: StackName,
     flow: Annotated[
         str, typer.Option(help="Id or alias of a flow with Chat Input and Chat Output, enabled for MCP.")
     ],
@@ -61,7 +62,7 @@ def validate(
 
     Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
     """
-    try:
+    with _told(f"cannot validate {stack}"):
         known = stacks.read(stack)
         visitor = Visitor(
             flow=flow,
@@ -88,125 +89,56 @@ def validate(
             where = f"context {known.context}, namespace {known.namespace}"
             console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
             failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
-    except (ProgramError, OSError) as error:
-        console.print(f"cannot validate {stack}: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(1 if failed else 0)
 
 
-class Form(StrEnum):
-    """Of a review: for a terminal, for a comment, for other programs."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
-
-FORMS = {Form.TEXT: text, Form.MARKDOWN: markdown, Form.JSON: gate.as_json}
-
-
 @app.command()
-def review(
-    previews: Annotated[
-        list[Path], typer.Argument(help="What `pulumi preview --json` wrote, a file per stack.")
-    ],
-    form: Annotated[
-        Form, typer.Option("--format", help="For a terminal, a comment, or programs.")
-    ] = Form.TEXT,
-    reviewed: Annotated[
-        Path | None,
-        typer.Option(help="A review in JSON that was agreed to: exit 0 unless this one holds more."),
-    ] = None,
-) -> None:
-    """What a change would lose, interrupt, open and roll, the worst first.
+def backup(stack: StackName) -> None:
+    """Takes a backup now, beside the scheduled ones.
 
-    Exit codes: 0, safe; 3, needs attention; 4, replaces or deletes state; 5, a preview failed or cannot be read.
+    Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
     """
-    reviews = [_reviewed(file) for file in previews]
-    typer.echo(FORMS[form](reviews), nl=False)
-    verdict = gate.verdict(reviews)
-    if reviewed:
-        try:
-            more = gate.unreviewed(reviews, reviewed)
-        except PreviewError as error:
-            more, verdict = [str(error)], Verdict.FAILED
-        for line in more:
-            typer.echo(f"not in the review that was agreed to: {line}", err=True)
-        verdict = verdict if more else Verdict.SAFE
-    raise typer.Exit(verdict)
+    with _told(f"cannot back up {stack}"):
+        console.print(backups.take(*_backups(stack)), soft_wrap=True)
 
 
-@app.command("drift")
-def drift_command(
-    previews: Annotated[list[Path], typer.Argument(help="What `pulumi preview --refresh --json` wrote.")],
+@app.command()
+def restore(
+    stack: StackName,
+    backup: Annotated[str, typer.Option(help="Id of the backup, or latest.")],
 ) -> None:
-    """What was changed in the clusters beside the program, by object and field.
+    """Replaces the stack's database and files by a backup's; the backend is stopped meanwhile.
 
-    Exit codes: 0, nothing; 3, something; 5, a cluster or a stack could not be looked at.
+    Exit codes: 0, restored and serving; 2, refused or failed.
     """
-    reviews = [_reviewed(file) for file in previews]
-    typer.echo(drift(reviews), nl=False)
-    raise typer.Exit(drifted(reviews))
+    with _told(f"cannot restore {stack}"):
+        console.print(backups.restore(*_backups(stack), backup, console.print), soft_wrap=True)
 
 
-def _reviewed(file: Path) -> Review:
+@app.command()
+def recover(stack: StackName) -> None:
+    """After a killed `pulumi up`: releases the lock, and finds again what was being created. Then run `pulumi up`.
+
+    Exit codes: 0, recovered; 2, not.
+    """
+    with _told(f"cannot recover {stack}"):
+        taken = recovery.recover(stack)
+        console.print(f"{stack}: recovered, {len(taken)} objects found again", *taken, sep="\n  ")
+
+
+def _backups(stack: str) -> tuple[Kubectl, str]:
+    known = stacks.read(stack)
+    if not known.backup_cron_job:
+        raise ProgramError("it has no backups: write backup.schedule into its stack file and run pulumi up")
+    return Kubectl(known.context, known.namespace), known.backup_cron_job
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
     try:
-        return judge(read(file))
-    except PreviewError as error:
-        return failed(file.stem, str(error))
-
-
-@app.command()
-def comment(
-    pull_request: Annotated[int, typer.Argument(help="Its number.")],
-    file: Annotated[Path, typer.Argument(help="A review in Markdown.")],
-) -> None:
-    """Makes a review the pull request's one comment of its kind."""
-    _told(lambda: github.comment(pull_request, file, MARKER))
-
-
-@app.command()
-def issue(
-    title: Annotated[str, typer.Argument(help="Of the issue that is opened, or edited when one is open.")],
-    file: Annotated[Path, typer.Argument(help="Its text, in Markdown.")],
-) -> None:
-    """Makes a file the text of the one open issue of a title."""
-    _told(lambda: github.issue(title, file))
-
-
-@app.command()
-def reviewed(
-    commit: Annotated[str, typer.Argument(help="A commit that a pull request brought.")],
-    folder: Annotated[Path, typer.Option(help="Where `review.json` is written.")] = Path("reviews"),
-) -> None:
-    """Fetches the review that a commit's pull request was agreed to with, or an empty one: nothing was agreed to."""
-
-    def fetch() -> None:
-        if not github.reviewed(commit, folder):
-            folder.mkdir(exist_ok=True)
-            (folder / "review.json").write_text(gate.NOTHING)
-            typer.echo(f"no review of {commit} is kept: only what is safe will pass")
-
-    _told(fetch)
-
-
-@app.command("identity")
-def identity_command(
-    audience: Annotated[str, typer.Argument(help="Who the token is for.")],
-    kubectl: Annotated[
-        bool, typer.Option("--kubectl", help="In the form that a kubeconfig's `exec` gives to kubectl.")
-    ] = False,
-) -> None:
-    """Prints a token that says who this CI job is."""
-    _told(lambda: typer.echo(identity.credential(audience) if kubectl else identity.token(audience)))
-
-
-def _told(act: Callable[[], None]) -> None:
-    """Acts, and tells a program's refusal without a traceback."""
-    try:
-        act()
-    except ProgramError as error:
-        typer.echo(str(error), err=True)
+        yield
+    except (ProgramError, OSError) as error:
+        console.print(f"{what}: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
 
 

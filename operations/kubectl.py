@@ -19,20 +19,29 @@ class Kubectl:
     context: str
     namespace: str
 
+    def run(self, *words: str, stdin: str | None = None) -> str:
+        """Runs kubectl and returns what it printed."""
+        return output_of(*self._command(), *words, stdin=stdin)
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """One object."""
+        return json.loads(self.run("get", kind, name, "--output=json"))
+
     def items(self, kinds: str) -> list[dict[str, Any]]:
         """Every object of the comma-separated kinds in the namespace."""
-        return json.loads(output_of(*self._command(), "get", kinds, "--output=json"))["items"]
+        return json.loads(self.run("get", kinds, "--output=json"))["items"]
 
     def serves(self, group: str) -> bool:
         """Whether the cluster knows an API group."""
         # Not by `kubectl api-resources`: it fails while any aggregated API (metrics) is away.
-        groups = json.loads(output_of(*self._command(), "get", "--raw=/apis"))["groups"]
+        groups = json.loads(self.run("get", "--raw=/apis"))["groups"]
         return any(known["name"] == group for known in groups)
 
     def secret(self, name: str) -> dict[str, str]:
         """The decoded values of a Secret."""
-        data = json.loads(output_of(*self._command(), "get", "secret", name, "--output=json"))["data"]
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        return {
+            key: base64.b64decode(value).decode() for key, value in self.get("secret", name)["data"].items()
+        }
 
     @contextlib.contextmanager
     def port_forward(self, service: str, port: int) -> Iterator[str]:

@@ -7,14 +7,14 @@ class ProgramError(Exception):
     """A program could not be run, or said no; the message is its own."""
 
 
-def output_of(*command: str) -> str:
-    """What a command wrote to stdout.
+def output_of(*command: str, stdin: str | None = None) -> str:
+    """What a command wrote to stdout, given `stdin`.
 
     Raises:
         ProgramError: it is not installed, or ended with a non-zero code.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, input=stdin)
     except FileNotFoundError:
         raise ProgramError(f"{command[0]} is not installed or not on PATH") from None
     if done.returncode:

@@ -31,6 +31,7 @@ class Stack(_Output):
     surfaces: dict[str, str]
     api_allow: tuple[str, ...]
     superuser_secret: SecretRef
+    backup_cron_job: str | None = None
 
 
 def read(name: str) -> Stack:

@@ -13,6 +13,7 @@ from settings.frozen import MIGRATIONS, frozen
 from settings.problems import Problem
 from settings.sections import (
     Backend,
+    Backup,
     Cache,
     Cluster,
     Database,
@@ -141,7 +142,11 @@ def exposed_surfaces_have_images(surfaces: Surfaces, images: Images) -> Iterator
 
 
 @rule
-def in_cluster_state_has_images(database: Database, cache: Cache, images: Images) -> Iterator[Problem]:
+def in_cluster_state_has_images(
+    database: Database, cache: Cache, backup: Backup, images: Images
+) -> Iterator[Problem]:
+    if backup.schedule and database.external and images.postgres is None:
+        yield _missing_image("postgres", "backup.schedule")
     if database.in_cluster and images.postgres is None:
         yield _missing_image("postgres", "database.inCluster")
     if cache.in_cluster and images.redis is None:
@@ -272,6 +277,19 @@ def protected_docs_are_meant(surfaces: Surfaces, protection: Protection) -> Iter
         )
 
 
+@rule
+def protected_databases_have_backups(
+    database: Database, backup: Backup, protection: Protection
+) -> Iterator[Problem]:
+    if protection.enabled and database.in_cluster and not backup.schedule:
+        yield Problem(
+            path="backup.schedule",
+            found="nothing, so the only copy of the database is its own volume",
+            allowed="a cron schedule when a protected database runs in the cluster",
+            remedy='write backup.schedule, e.g. "0 3 * * *", or choose database.external',
+        )
+
+
 # --- the backend's own -------------------------------------------------------------------------
 
 
@@ -300,9 +318,9 @@ def env_holds_no_secrets(backend: Backend) -> Iterator[Problem]:
 
 @rule
 def requests_stay_within_limits(
-    backend: Backend, frontend: Frontend, docs: Docs, database: Database
+    backend: Backend, frontend: Frontend, docs: Docs, database: Database, backup: Backup
 ) -> Iterator[Problem]:
-    workloads = {"backend": backend, "frontend": frontend, "docs": docs}
+    workloads = {"backend": backend, "frontend": frontend, "docs": docs, "backup": backup}
     if database.in_cluster:
         workloads["database.inCluster"] = database.in_cluster
     for path, workload in workloads.items():
@@ -380,6 +398,17 @@ def existing_claim_says_what_it_allows(storage: Storage) -> Iterator[Problem]:
             found=f"nothing about the existing claim {storage.existing_claim}",
             allowed="ReadWriteMany (shared) or ReadWriteOnce",
             remedy="write the access mode the claim really has",
+        )
+
+
+@rule
+def backups_have_a_volume_of_their_own(backup: Backup, storage: Storage) -> Iterator[Problem]:
+    if backup.existing_claim and backup.existing_claim in (storage.existing_claim, "skillflaw-backend-data"):
+        yield Problem(
+            path="backup.existingClaim",
+            found=f"{backup.existing_claim}, the volume that is backed up",
+            allowed="a claim of its own: one lost volume must not take the backups with it",
+            remedy="name another claim, or remove backup.existingClaim and the stack makes one",
         )
 
 

@@ -117,6 +117,35 @@ def _ipv4_range(text: str) -> str:
     return text
 
 
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?")
+
+
+def _cron(text: str) -> str:
+    fields = text.split()
+    if len(fields) != len(_CRON_RANGES) or not all(map(_fits, fields, _CRON_RANGES)):
+        raise PydanticCustomError(
+            "cron", "not a cron schedule: minute, hour, day of month, month, day of week"
+        )
+    return text
+
+
+def _fits(field: str, bounds: tuple[int, int]) -> bool:
+    """Whether every part of a field (`*`, `5`, `1-5`, `*/15`, separated by commas) stays within its bounds."""
+    low, high = bounds
+    for part in field.split(","):
+        match = _CRON_PART.fullmatch(part)
+        if not match:
+            return False
+        numbers = [int(number) for number in match.groups()[:2] if number]
+        if numbers != sorted(numbers) or not all(low <= number <= high for number in numbers):
+            return False
+    return True
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+"""A cron schedule in numbers, such as `0 3 * * *`."""
+
 Cidr = Annotated[str, AfterValidator(_ipv4_range)]
 """An IPv4 range in CIDR form without host bits, such as `10.20.0.0/16`."""
 
@@ -504,6 +533,30 @@ class Superuser(Section):
     """The password in a Secret that exists; generated when left out."""
 
 
+class BackupResources(Resources):
+    """A dump, and a trial server beside it that gets the same."""
+
+    requests: Quantities = Quantities(cpu="50m", memory="128Mi", ephemeral_storage="64Mi")
+    limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="256Mi")
+
+
+class Backup(Section):
+    """Copies of the database and the application's files on a volume of their own, each restored once."""
+
+    schedule: Cron | None = None
+    """When a backup begins, as a cron schedule in UTC. Left out: nothing is backed up."""
+    keep: Annotated[int, Field(ge=1, le=1000)] = 7
+    """How many backups stay; older ones are removed after a new one succeeded."""
+    size: Quantity = "10Gi"
+    """Size of the volume they are kept on, and most that the trial server may take of a node's disk."""
+    class_name: ObjectName | None = None
+    """StorageClass; the cluster's default when left out."""
+    existing_claim: Name | None = None
+    """A claim that exists, e.g. one that another site copies; then the stack creates none."""
+    resources: BackupResources = BackupResources()
+    """Requests and limits."""
+
+
 class Egress(Section):
     """A destination the backend may reach beyond the public internet."""
 
@@ -549,5 +602,6 @@ class Settings(Section):
     storage: Storage = Storage()
     secret_key: SecretKey = SecretKey()
     superuser: Superuser = Superuser()
+    backup: Backup = Backup()
     network: Network = Network()
     protection: Protection = Protection()

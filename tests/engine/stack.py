@@ -1,10 +1,10 @@
 """One Pulumi stack of the engine ring: a stack file of its own beside a copy of the program, driven by the CLI."""
 
-import copy
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,26 +13,6 @@ import yaml
 from lab.layout import PROJECT, SIMULATED
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings")
-
-SMALL = {
-    "cluster": {"context": SIMULATED.name},
-    "images": {
-        name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")
-    },
-    "surfaces": {
-        "api": {"host": "api.skillflaw.test"},
-        "app": {"host": "app.skillflaw.test"},
-        "docs": {"host": "docs.skillflaw.test"},
-    },
-    "edge": {"ingress": {"className": "traefik"}},
-    "backend": {"scale": {"replicas": 2}},
-    "database": {"inCluster": {"size": "1Gi", "className": "local"}},
-    "cache": {"inCluster": {"memory": "128Mi"}},
-    "storage": {"size": "1Gi", "className": "shared", "accessMode": "ReadWriteMany"},
-    "network": {"edgeNamespace": "traefik"},
-    "protection": {"enabled": False},
-}
-"""The guide's whole topology, all of it in the cluster."""
 
 
 def copy_program(folder: Path) -> Path:
@@ -61,7 +41,7 @@ class Stack:
         self.program = program
         self.name = name
         self.environment = environment
-        self.sections: dict[str, Any] = copy.deepcopy(SMALL) | {"namespace": {"name": name}}
+        self.sections: dict[str, Any] = shipped("lab") | {"namespace": {"name": name}}
 
         self.ups = 0
 
@@ -80,10 +60,17 @@ class Stack:
         self.ups += 1
         return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
 
-    def preview(self) -> dict[str, set[str]]:
-        """What an `up` would do: logical names by operation, those that stay left out."""
+    def preview(self, sections: dict[str, Any] | None = None) -> dict[str, set[str]]:
+        """What an `up` would do: logical names by operation, those that stay left out.
+
+        Of the stack's own `sections`, or of others, in a file of their own: such previews may run side by side.
+        """
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(self._file(sections or self.sections))
+            file.flush()
+            shown = self.pulumi("preview", "--json", f"--config-file={file.name}").stdout
         planned: dict[str, set[str]] = {}
-        for step in json.loads(self.pulumi("preview", "--json").stdout)["steps"]:
+        for step in json.loads(shown)["steps"]:
             if step["op"] != "same":
                 planned.setdefault(step["op"], set()).add(step["urn"].rpartition("::")[2])
         return planned
@@ -112,7 +99,7 @@ class Stack:
         return done.stdout
 
     def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        self._write()
+        self.write()
         chosen = () if words[0] == "stack" else (f"--stack={self.name}",)
         done = subprocess.run(
             ["pulumi", *words, *chosen, "--non-interactive"],
@@ -136,9 +123,16 @@ class Stack:
                 name = volume["metadata"]["name"]
                 self.kubectl("patch", "persistentvolume", name, "--patch", '{"spec": {"claimRef": null}}')
 
-    def _write(self) -> None:
-        file = self.program / f"Pulumi.{self.name}.yaml"
-        kept = yaml.safe_load(file.read_text()) if file.exists() else {}
-        config = {f"skillflaw:{name}": section for name, section in self.sections.items()}
+    def write(self) -> None:
+        own = self.program / f"Pulumi.{self.name}.yaml"
+        text = self._file(self.sections)
+        if not own.exists() or own.read_text() != text:
+            own.write_text(text)
+
+    def _file(self, sections: dict[str, Any]) -> str:
+        """A stack file with these sections, and with what the engine wrote into this stack's own."""
+        own = self.program / f"Pulumi.{self.name}.yaml"
+        kept = yaml.safe_load(own.read_text()) if own.exists() else {}
+        config = {f"skillflaw:{name}": section for name, section in sections.items()}
         config["pulumi:disable-default-providers"] = ["kubernetes"]
-        file.write_text(yaml.safe_dump((kept or {}) | {"config": config}))
+        return yaml.safe_dump((kept or {}) | {"config": config})

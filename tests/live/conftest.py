@@ -1,13 +1,20 @@
 """The lab as `make up` leaves it: real nodes, the real application."""
 
 import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab import addons, pulumi
 from lab.layout import REAL
+from lab.mint import Minted, mint
 from lab.toolchain import Tools
+from operations import stack
+from operations.wire import Endpoint, resolved
 from tests.conftest import require
+from tests.live.stack import Stack
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,3 +32,25 @@ def kubectl(tools: Tools):
         return addons.kubectl(REAL, tools, *words, stdin=stdin)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def minted() -> Minted:
+    """An API key and a flow."""
+    return mint(stack.read("lab"), REAL.state / "validate")
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[dict[str, Endpoint]]:
+    """The public hosts by surface, as the lab's ingress controller serves them."""
+    trust = ssl.create_default_context(cafile=REAL.pki / "ca.crt")
+    at = {name: Endpoint(f"https://{name}.skillflaw.test", trust) for name in ("api", "app", "docs")}
+    with resolved({endpoint.host for endpoint in at.values()}, REAL.nodes[0].address):
+        yield at
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Iterator[Stack]:
+    """The stack `lab`, to be brought up with another stack file; what was edited is taken back."""
+    with Stack(tmp_path / "Pulumi.lab.yaml") as it:
+        yield it

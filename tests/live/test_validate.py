@@ -3,16 +3,8 @@
 import subprocess
 import sys
 
-import pytest
-
 from lab.layout import PROJECT, REAL
-from lab.mint import Minted, mint
-from operations import stack
-
-
-@pytest.fixture(scope="module")
-def minted() -> Minted:
-    return mint(stack.read("lab"), REAL.state / "validate")
+from lab.mint import Minted
 
 
 def validate(minted: Minted, flow: str) -> subprocess.CompletedProcess[str]:

@@ -26,6 +26,7 @@ FORCE_NEW = {
     "HorizontalPodAutoscaler": [],
     "NetworkPolicy": [],
     "HTTPRoute": [],
+    "CronJob": [],
 }
 """By kind; `metadata.name` and `metadata.namespace` force a replacement of every kind."""
 EVERY_KIND = ["metadata.name", "metadata.namespace"]

@@ -82,16 +82,25 @@ class Program:
     def parts(self) -> set[str]:
         """Component labels of everything that has pods."""
         return {
-            declared.inputs["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]
-            for declared in self.of("Deployment", "StatefulSet", "Job")
+            template["metadata"]["labels"]["app.kubernetes.io/component"]
+            for template in self.templates.values()
         }
 
     @property
     def pods(self) -> dict[str, dict[str, Any]]:
         """Specs of all pods by the logical name of what runs them."""
-        return {
-            declared.name: declared.inputs["spec"]["template"]["spec"]
+        return {name: template["spec"] for name, template in self.templates.items()}
+
+    @property
+    def templates(self) -> dict[str, dict[str, Any]]:
+        """Pod templates by the logical name of what runs them."""
+        direct = {
+            declared.name: declared.inputs["spec"]["template"]
             for declared in self.of("Deployment", "StatefulSet", "Job")
+        }
+        return direct | {
+            declared.name: declared.inputs["spec"]["jobTemplate"]["spec"]["template"]
+            for declared in self.of("CronJob")
         }
 
 

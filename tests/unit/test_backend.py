@@ -208,6 +208,10 @@ EXTERNAL = {
     "cache": {"external": {"secretName": "their-redis", "key": "rediss"}},
     "secretKey": {"existing": {"secretName": "their-key", "key": "fernet", "version": "2026-11"}},
     "superuser": {"password": {"secretName": "their-admin", "key": "word"}},
+    "network": {
+        "edgeNamespace": "traefik",
+        "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],
+    },
 }
 
 

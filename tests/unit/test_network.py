@@ -14,25 +14,26 @@ PORTS = {
     "postgresql": 5432,
     "redis": 6379,
     "bootstrap": 7860,
+    "backup": 5432,
 }
 EDGE = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}
 DNS = {
     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
 }
-WITH_POLICIES = {"network": {"edgeNamespace": "traefik"}}
 
 TALK = {
     ("backend", "postgresql"),
     ("backend", "redis"),
     ("bootstrap", "postgresql"),
     ("bootstrap", "redis"),
+    ("backup", "postgresql"),
 }
 """Every pair inside the namespace that may talk; all others may not."""
 
 
 def lab(**sections) -> Program:
-    return run(stack_file("lab") | WITH_POLICIES | sections)
+    return run(stack_file("lab") | sections)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_without_surfaces_the_edge_reaches_nothing():
 
 def test_only_parts_that_call_by_name_may_ask_the_dns(closed):
     asking = {part for part in closed.parts if any(peer == DNS for peer, _ in peers(closed, part, "egress"))}
-    assert asking == {"backend", "bootstrap", "frontend"}
+    assert asking == {"backend", "bootstrap", "backup", "frontend"}
 
 
 def test_the_outside_is_the_internet_without_private_ranges_and_without_metadata(closed):
@@ -135,7 +136,7 @@ def test_state_and_documentation_call_nobody(closed):
         assert policy(closed, part)["egress"] == []
 
 
-def test_a_further_destination_is_open_to_the_backend_and_its_bootstrap_only():
+def test_a_further_destination_is_open_to_those_only_who_use_state():
     program = lab(network={"edgeNamespace": "traefik", "egress": [{"cidr": "10.9.0.0/16", "ports": [5433]}]})
     reach = {
         part
@@ -143,7 +144,7 @@ def test_a_further_destination_is_open_to_the_backend_and_its_bootstrap_only():
         for peer, ports in peers(program, part, "egress")
         if peer == {"ipBlock": {"cidr": "10.9.0.0/16"}} and ports == {5433}
     }
-    assert reach == {"backend", "bootstrap"}
+    assert reach == {"backend", "bootstrap", "backup"}
 
 
 def test_a_ui_that_proxies_inside_the_cluster_calls_the_backend_and_not_the_world():

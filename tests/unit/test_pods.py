@@ -16,7 +16,7 @@ def containers(spec: dict) -> list[dict]:
 
 
 def test_every_workload_of_the_guide_has_a_pod(lab):
-    assert set(lab.pods) == {"backend", "frontend", "docs", "database", "cache", "bootstrap"}
+    assert set(lab.pods) == {"backend", "frontend", "docs", "database", "cache", "bootstrap", "backup"}
 
 
 def test_no_pod_runs_as_root_or_as_an_account_of_the_node(lab):

@@ -38,7 +38,7 @@ def test_the_program_composes_in_a_preview_too():
 
 def test_the_outputs_are_what_operations_read(lab):
     names = "context namespace backendService backendPort surfaces apiAllow superuserSecret"
-    assert set(lab.outputs) == {*names.split(), "frontendService", "docsService", "frozen"}
+    assert set(lab.outputs) == {*names.split(), "frontendService", "docsService", "backupCronJob", "frozen"}
     assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
 
 
@@ -93,10 +93,7 @@ def test_every_mount_has_its_volume_and_every_volume_its_mount(lab):
 
 
 def test_every_selector_matches_the_pods_of_exactly_one_workload(lab):
-    pods = {
-        declared.name: declared.inputs["spec"]["template"]["metadata"]["labels"]
-        for declared in lab.of("Deployment", "StatefulSet", "Job")
-    }
+    pods = {name: template["metadata"]["labels"] for name, template in lab.templates.items()}
     selectors = [service.inputs["spec"]["selector"] for service in lab.of("Service")] + [
         declared.inputs["spec"]["selector"]["matchLabels"]
         for declared in lab.of("PodDisruptionBudget", "Deployment", "StatefulSet")
@@ -192,6 +189,7 @@ STATEFUL = {
     "secret-key-bytes",
     "secret-key-secret",
     "superuser-password",
+    "backup-claim",
 }
 
 
@@ -216,6 +214,14 @@ def test_protection_keeps_everything_that_cannot_be_made_again():
     for declared in resources:
         if declared.name in kept and declared.type.startswith("kubernetes:"):
             assert declared.request.retainOnDelete, declared.urn
+
+
+def test_what_a_destroy_must_delete_first_is_protected():
+    program = protected()
+    (guard,) = [it for it in program.resources.values() if it.type == "skillflaw:app:Protection"]
+    assert guard.request.protect
+    everything = {urn for urn, it in program.leaves.items() if it.type != "pulumi:providers:kubernetes"}
+    assert set(guard.request.dependencies) == everything
 
 
 def test_without_protection_nothing_stays_behind(lab):

@@ -43,7 +43,11 @@ REFUSED = {
     "replicas_share_a_volume": ({"storage": {"accessMode": "ReadWriteOnce"}}, "backend.scale"),
     "replicas_share_a_cache": ({"cache": {"none": True}}, "cache.none"),
     "replicas_under_protection_use_an_external_database": (
-        {"database": {"inCluster": {}}, "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"}},
+        {
+            "database": {"inCluster": {}},
+            "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
+            "backup": {"schedule": "0 3 * * *"},
+        },
         "database.inCluster",
     ),
     "scale_is_a_range": ({"backend": {"scale": {"min": 3, "max": 2}}}, "backend.scale.max"),
@@ -56,6 +60,14 @@ REFUSED = {
     "protected_docs_are_meant": (
         {"surfaces": {"docs": DOCS}, "images": SAFE["images"] | {"docs": f"docs{DIGEST}"}},
         "surfaces.docs.public",
+    ),
+    "protected_databases_have_backups": (
+        {
+            "database": {"inCluster": {}},
+            "backend": {"scale": {"replicas": 1}},
+            "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
+        },
+        "backup.schedule",
     ),
     "env_leaves_the_program_its_own": (
         {"backend": {"env": {"SKILLFLAW_DATABASE_URL": "x"}}},
@@ -75,6 +87,10 @@ REFUSED = {
     ),
     "existing_claim_says_what_it_allows": ({"storage": {"existingClaim": "data"}}, "storage.accessMode"),
     "migrations_are_known": ({"protection": {"migrating": ["backend.env"]}}, "protection.migrating"),
+    "backups_have_a_volume_of_their_own": (
+        {"backup": {"existingClaim": "skillflaw-backend-data"}},
+        "backup.existingClaim",
+    ),
     "policies_know_the_edge": (
         {"network": {"egress": SAFE["network"]["egress"]}},
         "network.edgeNamespace",
@@ -155,6 +171,7 @@ IN_CLUSTER = SAFE | {
     "backend": {"scale": {"replicas": 1}},
     "database": {"inCluster": {"className": "fast"}},
     "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
+    "backup": {"schedule": "0 3 * * *"},
 }
 
 MOVED = {

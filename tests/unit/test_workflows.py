@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import typer
 import yaml
 from recorder import ROOT
 
@@ -95,7 +96,7 @@ def test_a_deploy_previews_and_compares_before_and_validates_after():
 
 
 def test_every_step_is_a_command_of_the_project():
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands = typer.main.get_command(app).commands
     makefile = (ROOT / "Makefile").read_text()
     for run in runs():
         if run.startswith(("echo ", "sudo install ")):

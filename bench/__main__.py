@@ -1,0 +1,170 @@
+"""Prints what the program costs as a table, and writes it to docs/cost.md: `make bench`."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import flat, growth
+from bench.preview import Cost, preview
+from lab import cluster, pulumi, toolchain
+from lab.layout import PROJECT, SIMULATED
+from settings.load import parse
+from tests.engine.stack import Stack, copy_program, shipped
+
+PAIRS = 7
+PAGE = PROJECT / "docs" / "cost.md"
+HEAD = f"""\
+# What the program costs
+
+Measured by `make bench` on the simulated lab, medians of {PAIRS} runs; what is compared was run in turns, in the same run.
+
+| what | measured | goal |
+|---|---|---|
+"""
+DIGEST = f"sha256:{'0' * 64}"
+
+
+class Row(NamedTuple):
+    what: str
+    measured: str
+    goal: str
+
+    def __str__(self) -> str:
+        return f"| {' | '.join(self)} |"
+
+
+@contextmanager
+def empty(folder: Path, environment: dict[str, str]) -> Iterator[Path]:
+    """A Python stack that declares nothing, up."""
+    (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
+    (folder / "__main__.py").write_text("import pulumi\n")
+    (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
+    _pulumi(folder, environment, "stack", "init", "empty", "--secrets-provider=passphrase")
+    _pulumi(folder, environment, "up", "--stack=empty", "--yes", "--skip-preview")
+    yield folder
+    _pulumi(folder, environment, "stack", "rm", "empty", "--yes", "--force")
+
+
+def _pulumi(folder: Path, environment: dict[str, str], *words: str) -> None:
+    subprocess.run(
+        ["pulumi", *words, "--non-interactive"],
+        cwd=folder,
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+    )
+
+
+def in_turns(*measure: Callable[[], Cost]) -> list[Cost]:
+    """Medians of several measurements that take turns, so that whatever else the machine does meets all of them."""
+    rounds = [[one() for one in measure] for _ in range(PAIRS)]
+    return [
+        Cost(
+            statistics.median(cost.seconds for cost in costs),
+            statistics.median(cost.mebibytes for cost in costs),
+        )
+        for costs in zip(*rounds, strict=True)
+    ]
+
+
+def against_a_flat_program(stack: Stack, folder: Path) -> Iterator[Row]:
+    count = flat.write(folder, stack.sections)
+    _pulumi(folder, stack.environment, "stack", "init", "flat", "--secrets-provider=passphrase")
+    ours, theirs = in_turns(
+        lambda: preview(stack.program, stack.name, stack.environment),
+        lambda: preview(folder, "flat", stack.environment),
+    )
+    what = f"preview of {count} new objects, against a flat program of the same objects"
+    yield Row(
+        f"{what}: wall",
+        f"{ours.seconds:.2f} s / {theirs.seconds:.2f} s = {ours.seconds / theirs.seconds:.2f}",
+        "≤ 1.10",
+    )
+    ratio = ours.mebibytes / theirs.mebibytes
+    yield Row(
+        f"{what}: peak memory",
+        f"{ours.mebibytes:.0f} MiB / {theirs.mebibytes:.0f} MiB = {ratio:.2f}",
+        "≤ 1.05",
+    )
+
+
+def no_change_of_prod(stack: Stack, folder: Path) -> Iterator[Row]:
+    stack.sections = shipped("prod") | {"namespace": {"name": stack.name}}
+    stack.sections["images"] = {name: f"{image}@{DIGEST}" for name, image in stack.sections["images"].items()}
+    # Nothing publishes an address on simulated nodes.
+    stack.sections["edge"]["awaitAddress"] = False
+    stack.sections["protection"]["enabled"] = True
+    stack.up()
+    with empty(folder, stack.environment) as nothing:
+        ours, theirs = in_turns(
+            lambda: preview(stack.program, stack.name, stack.environment, "--expect-no-changes"),
+            lambda: preview(nothing, "empty", stack.environment, "--expect-no-changes"),
+        )
+    stack.pulumi("state", "unprotect", "--all", "--yes")
+    more = ours.seconds - theirs.seconds
+    yield Row(
+        "preview of the production stack without a change, against an empty Python stack",
+        f"{ours.seconds:.2f} s - {theirs.seconds:.2f} s = {more:.2f} s",
+        "≤ 2 s",
+    )
+
+
+def time_to_ready(stack: Stack) -> Iterator[Row]:
+    began = time.monotonic()
+    stack.up()
+    yield Row(
+        "`pulumi up` of the whole topology from nothing, where every pod is ready at once",
+        f"{time.monotonic() - began:.1f} s",
+        "≤ 10 s",
+    )
+
+
+def settings() -> Iterator[Row]:
+    sections, timed = shipped("lab"), []
+    for _ in range(50):
+        began = time.perf_counter()
+        parse(sections, set())
+        timed.append(1000 * (time.perf_counter() - began))
+    yield Row("settings read and every rule checked", f"{statistics.median(timed):.1f} ms", "≤ 20 ms")
+    known = parse(sections, set())
+    once = statistics.median(growth.seconds_per_copy(known, 1) for _ in range(PAIRS))
+    many = growth.seconds_per_copy(known, 50)
+    yield Row(
+        "components of one stack when 50 are declared in one program, against one alone",
+        f"{1000 * many:.0f} ms / {1000 * once:.0f} ms = {many / once:.2f}",
+        "≤ 1.2",
+    )
+
+
+def main() -> int:
+    if not cluster.running(SIMULATED):
+        print(f"{SIMULATED.name} does not run: python -m lab up --simulated", file=sys.stderr)
+        return 2
+    with ExitStack() as cleanup:
+        folders = [Path(cleanup.enter_context(tempfile.TemporaryDirectory())) for _ in range(4)]
+        state, program, other, nothing = folders
+        tools = toolchain.prepare(lambda words: None)
+        environment = pulumi.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{state}"}
+        os.environ.update(environment)
+        copy_program(program)
+        rows = list(settings())
+        with Stack(program, "bench", environment) as stack:
+            rows += against_a_flat_program(stack, other)
+            rows += time_to_ready(stack)
+        with Stack(program, "bench-prod", environment) as stack:
+            rows += no_change_of_prod(stack, nothing)
+    page = HEAD + "".join(f"{row}\n" for row in rows)
+    print(page, end="")
+    PAGE.write_text(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""What stops `pulumi destroy` before it touches anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectionArgs:
+    enabled: bool
+    everything: Sequence[pulumi.Resource]
+    """All that must not be deleted by accident."""
+
+
+class Protection(pulumi.ComponentResource):
+    """Holds nothing and depends on everything, so it is what a destroy must delete first.
+
+    Protected resources alone do not stop a destroy without a preview in time: the engine deletes in order of
+    dependence, and pods, routes and Jobs are gone before it comes to the database that it may not delete.
+    """
+
+    def __init__(self, name: str, args: ProtectionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        own = pulumi.ResourceOptions(protect=args.enabled, depends_on=list(args.everything))
+        super().__init__("skillflaw:app:Protection", name, None, pulumi.ResourceOptions.merge(opts, own))
+        self.register_outputs({"enabled": args.enabled})

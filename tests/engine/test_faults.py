@@ -1,0 +1,145 @@
+"""The engine is killed, the API server fails, the state is lost: nothing is doubled, orphaned or overwritten."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab.layout import PROJECT, SIMULATED
+from tests.engine.faulty import FaultyServer
+from tests.engine.stack import Stack
+
+KILLS = 20
+
+
+@pytest.fixture
+def small(fresh: Stack) -> Stack:
+    """The backend and its state, without surfaces: what cannot be lost."""
+    fresh.sections["surfaces"] = {}
+    fresh.sections["network"] = {"policies": False}
+    fresh.sections["backup"] = {}
+    return fresh
+
+
+def known(stack: Stack) -> set[str]:
+    """Kind and name of every object in the stack's state."""
+    state = json.loads(stack.pulumi("stack", "export", f"--stack={stack.name}").stdout)
+    return {
+        f"{row['type'].rpartition(':')[2]}/{row['inputs']['metadata']['name']}"
+        for row in state["deployment"]["resources"]
+        if row["type"].startswith("kubernetes:") and row["inputs"]["metadata"].get("namespace")
+    }
+
+
+def present(stack: Stack) -> set[str]:
+    """Kind and name of every object of the program in the namespace."""
+    kinds = "all,secrets,configmaps,persistentvolumeclaims,serviceaccounts,ingresses,poddisruptionbudgets"
+    listed = stack.kubectl(
+        "get",
+        kinds,
+        f"--namespace={stack.name}",
+        "--selector=app.kubernetes.io/managed-by=pulumi",
+        "--output=json",
+    )
+    return {
+        f"{it['kind']}/{it['metadata']['name']}"
+        for it in json.loads(listed)["items"]
+        if "ownerReferences" not in it["metadata"]
+    }
+
+
+def killed_up(stack: Stack, after: float) -> bool:
+    """Begins an `up` and kills engine, program and providers; whether they were still at work."""
+    stack.write()
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
+        cwd=stack.program,
+        env=os.environ | stack.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as engine:
+        try:
+            engine.wait(after)
+        except subprocess.TimeoutExpired:
+            os.killpg(engine.pid, signal.SIGKILL)
+            return True
+    return False
+
+
+def recover(stack: Stack) -> None:
+    command = [sys.executable, "-m", "operations", "recover", f"--stack={stack.name}"]
+    done = subprocess.run(
+        command,
+        cwd=stack.program,
+        env=os.environ | stack.environment | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_engine_killed_at_any_moment_leaves_nothing_that_a_recovery_does_not_find(small, request):
+    began = time.monotonic()
+    small.up()
+    whole = time.monotonic() - began
+    seed = random.randrange(2**32)
+    request.node.add_report_section("setup", "seed", str(seed))
+    moments = random.Random(seed)
+    hit = 0
+    for round_ in range(KILLS):
+        # New content for the ConfigMap and the Job each time, the documentation on and off.
+        small.sections["backend"]["env"] = {"ROUND": str(round_)}
+        small.sections["surfaces"] = {} if round_ % 2 else {"docs": {"host": "docs.skillflaw.test"}}
+        hit += killed_up(small, moments.uniform(0.5, whole))
+        recover(small)
+        small.up()
+        assert present(small) == known(small), f"seed {seed}, round {round_}"
+        small.up("--expect-no-changes")
+    assert hit >= KILLS / 2
+
+
+def test_an_api_server_that_fails_at_any_request_is_made_good_by_the_next_up(small):
+    with FaultyServer(SIMULATED) as server:
+        small.environment = small.environment | {"KUBECONFIG": str(server.kubeconfig)}
+        small.up()
+        writes = server.writes
+        assert writes >= 15
+        for number in range(1, writes, max(1, writes // 6)):
+            small.sections["backend"]["env"] = {"REQUEST": str(number)}
+            small.sections["surfaces"] = {} if number % 2 else {"docs": {"host": "docs.skillflaw.test"}}
+            server.fail_at(number)
+            small.up(check=False)
+            server.fail_at(None)
+            small.up()
+            assert present(small) == known(small), f"request {number}"
+        small.up("--expect-no-changes")
+
+
+def test_a_stack_whose_state_was_lost_overwrites_neither_key_nor_claims(small):
+    small.up()
+    kept = keepsakes(small)
+    assert len(kept) >= 4
+    small.pulumi("stack", "rm", f"--stack={small.name}", small.name, "--yes", "--force", "--preserve-config")
+    small.pulumi("stack", "init", small.name, "--no-select", "--secrets-provider=passphrase")
+    again = small.up(check=False)
+    assert again.returncode != 0
+    assert "already exists" in again.stdout + again.stderr
+    assert kept.items() <= keepsakes(small).items()
+
+
+def keepsakes(stack: Stack) -> dict[str, str]:
+    """Content of every Secret and spec of every claim, by identity."""
+    listed = stack.kubectl(
+        "get", "secrets,persistentvolumeclaims", f"--namespace={stack.name}", "--output=json"
+    )
+    return {
+        it["metadata"]["uid"]: json.dumps([it.get("data"), it.get("spec")], sort_keys=True)
+        for it in json.loads(listed)["items"]
+    }

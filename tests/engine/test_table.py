@@ -1,0 +1,43 @@
+"""The table of edits, as the real engine plans them over the running stack."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.edits import EDITS, edited
+
+STATEFUL = {
+    "namespace",
+    "storage-claim",
+    "database",
+    "database-claim",
+    "database-password",
+    "database-secret",
+    "secret-key-bytes",
+    "secret-key-secret",
+    "superuser-password",
+    "superuser-secret",
+    "backup-claim",
+}
+
+
+@pytest.fixture(scope="module")
+def plans(running) -> dict[str, dict[str, set[str]]]:
+    """What an `up` would do after each edit: logical names by operation."""
+    before = running.sections
+    own = {name: before[name] for name in ("cluster", "namespace")}
+
+    def plan(name: str) -> dict[str, set[str]]:
+        edits, _ = EDITS[name]
+        return running.preview(edited(edits) | own)
+
+    with ThreadPoolExecutor(2) as at_once:
+        return dict(zip(EDITS, at_once.map(plan, EDITS), strict=True))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_moves_exactly_what_it_must_and_replaces_nothing_stateful(plans, edit):
+    plan, (_, expected) = plans[edit], EDITS[edit]
+    assert set().union(*plan.values()) == expected
+    assert not plan.get("replace", set()) & STATEFUL
+    assert not plan.get("delete", set()) & STATEFUL - {"backup-claim"}

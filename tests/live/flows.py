@@ -1,0 +1,68 @@
+"""What the traffic of a test asks the backend for."""
+
+import httpx2
+
+from lab.mint import Minted, echo
+from operations.validate.check import expect
+from operations.wire import Endpoint
+from tests.live.traffic import Ask
+
+SLOW = "lab-slow"
+SLOW_SECONDS = 12
+ANSWER = "async def message_response(self) -> Message:\n"
+
+
+def make_slow(backend: Endpoint, key: str) -> None:
+    """A flow that streams: its first event comes at once, its answer after SLOW_SECONDS."""
+    with backend.client(key) as client:
+        flow = echo(expect(client.get("/api/v1/all"), 200).json(), SLOW)
+        (output,) = [node for node in flow["data"]["nodes"] if node["data"]["type"] == "ChatOutput"]
+        code = output["data"]["node"]["template"]["code"]
+        assert ANSWER in code["value"]
+        wait = f"        import asyncio\n        await asyncio.sleep({SLOW_SECONDS})\n"
+        code["value"] = code["value"].replace(ANSWER, ANSWER + wait)
+        every = {"get_all": True, "header_flows": True}
+        for known in expect(client.get("/api/v1/flows/", params=every), 200).json():
+            if known["endpoint_name"] == SLOW:
+                expect(client.delete(f"/api/v1/flows/{known['id']}"), 200)
+        expect(client.post("/api/v1/flows/", json=flow), 201)
+
+
+async def health(client: httpx2.AsyncClient) -> None:
+    """The path that asks database and cache."""
+    answer = await client.get("/health_check")
+    assert answer.status_code == 200, answer.text
+
+
+def question(text: str) -> dict[str, str]:
+    return {"input_value": text, "input_type": "chat", "output_type": "chat"}
+
+
+def run(minted: Minted) -> Ask:
+    """One flow from question to answer."""
+    key = minted.api_key_file.read_text()
+
+    async def ask(client: httpx2.AsyncClient) -> None:
+        answer = await client.post(
+            f"/api/v1/run/{minted.flow}", json=question("say something"), headers={"x-api-key": key}
+        )
+        assert answer.status_code == 200, answer.text
+        assert "say something" in answer.text
+
+    return ask
+
+
+def stream(minted: Minted) -> Ask:
+    """A long flow, read event by event to its end."""
+    key = minted.api_key_file.read_text()
+
+    async def ask(client: httpx2.AsyncClient) -> None:
+        async with client.stream(
+            "POST", f"/api/v1/run/{SLOW}", params={"stream": "true"},
+            json=question("take your time"), headers={"x-api-key": key},
+        ) as answer:  # fmt: skip
+            assert answer.status_code == 200
+            events = [line async for line in answer.aiter_lines() if line]
+        assert '"event": "end"' in events[-1], events[-1][:200]
+
+    return ask

@@ -1,0 +1,54 @@
+"""The stack `lab` under a stack file that tests edit."""
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from lab.layout import PROJECT
+
+LAB = PROJECT / "Pulumi.lab.yaml"
+
+
+class Stack:
+    """Brings the stack `lab` to an edited copy of its file, and back at the end."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._committed = yaml.safe_load(LAB.read_text())
+        self._used = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._used:
+            self.up({})
+
+    def up(self, edits: dict[str, Any], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`pulumi up` with the committed file and these edits, by dotted path; None removes a key."""
+        self._used = True
+        self._file.write_text(yaml.safe_dump(self._with(edits)))
+        done = subprocess.run(
+            [
+                "pulumi", "up", "--stack=lab", f"--config-file={self._file}",
+                "--yes", "--skip-preview", "--non-interactive", "--color=never",
+            ],
+            cwd=PROJECT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def _with(self, edits: dict[str, Any]) -> dict[str, Any]:
+        whole = copy.deepcopy(self._committed)
+        for path, value in edits.items():
+            holder = whole["config"]
+            *parents, last = f"skillflaw:{path}".split(".")
+            for key in parents:
+                holder = holder.setdefault(key, {})
+            holder.pop(last, None)
+            if value is not None:
+                holder[last] = value
+        return whole

@@ -1,0 +1,37 @@
+"""An autoscaled backend follows its load, by the cluster's own metrics."""
+
+import json
+import time
+
+from lab.mint import Minted
+from operations.wire import Endpoint
+from tests.live import flows
+from tests.live.traffic import Traffic
+
+NAMESPACE = "--namespace=skillflaw"
+
+
+def test_load_adds_a_replica_and_no_run_of_pulumi_takes_it_back(
+    edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
+):
+    autoscaled = {"backend.scale": {"min": 2, "max": 3, "cpuPercent": 50}}
+    edited.up(autoscaled)
+    with Traffic(hosts["api"].async_client, {"run": (0.25, flows.run(minted))}) as traffic:
+        until = time.monotonic() + 240
+        while replicas(kubectl) != 3 and time.monotonic() < until:
+            kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE)
+    assert replicas(kubectl) == 3
+    assert not traffic.failures
+    scaler = json.loads(
+        kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE, "--output=json")
+    )
+    (metric,) = scaler["status"]["currentMetrics"]
+    assert metric["resource"]["current"]["averageUtilization"] > 0
+    edited.up(autoscaled)
+    assert replicas(kubectl) == 3
+
+
+def replicas(kubectl) -> int:
+    return int(
+        kubectl("get", "deployment", "skillflaw-backend", NAMESPACE, "--output=jsonpath={.spec.replicas}")
+    )

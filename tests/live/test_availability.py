@@ -1,0 +1,107 @@
+"""What users notice of a rollout, a drained node, a database that restarts: nothing, or for how long."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lab.mint import Minted
+from operations.wire import Endpoint
+from tests.live import flows
+from tests.live.traffic import Traffic
+
+NAMESPACE = "--namespace=skillflaw"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow_flow(hosts: dict[str, Endpoint], minted: Minted) -> None:
+    flows.make_slow(hosts["app"], minted.api_key_file.read_text())
+
+
+@pytest.fixture
+def traffic(hosts: dict[str, Endpoint], minted: Minted) -> Traffic:
+    return Traffic(
+        hosts["api"].async_client,
+        {
+            "health": (0.25, flows.health),
+            "run": (1, flows.run(minted)),
+            "stream": (4, flows.stream(minted)),
+        },
+    )
+
+
+def pods(kubectl, part: str) -> dict[str, dict]:
+    """Pods of a part by name, those that leave left out."""
+    listed = kubectl("get", "pods", NAMESPACE, f"--selector=app=skillflaw-{part}", "--output=json")
+    return {
+        pod["metadata"]["name"]: pod
+        for pod in json.loads(listed)["items"]
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def restarts(kubectl) -> int:
+    return sum(
+        status["restartCount"]
+        for pod in pods(kubectl, "backend").values()
+        for status in pod["status"]["containerStatuses"]
+    )
+
+
+def test_a_new_configuration_replaces_every_pod_and_fails_no_request(edited, kubectl, traffic):
+    before = pods(kubectl, "backend")
+    with traffic:
+        edited.up({"backend.env": {"SKILLFLAW_LOG_LEVEL": "WARNING"}})
+    assert not before.keys() & pods(kubectl, "backend").keys()
+    assert not traffic.failures
+    assert traffic.count["stream"] >= 5
+
+
+@contextlib.contextmanager
+def drained(kubectl, node: str) -> Iterator[None]:
+    kubectl("cordon", node)
+    try:
+        yield
+    finally:
+        kubectl("uncordon", node)
+
+
+def test_a_drained_node_without_state_fails_no_request(kubectl, traffic):
+    (database,) = pods(kubectl, "postgresql").values()
+    kept = database["spec"]["nodeName"]
+    (node,) = {"node-1", "node-2"} - {kept}
+    with drained(kubectl, node):
+        # Redis may be lost at any time, and every loss of it is noticed: not what this is about.
+        for name, pod in pods(kubectl, "redis").items():
+            if pod["spec"]["nodeName"] == node:
+                kubectl("delete", "pod", name, NAMESPACE)
+                kubectl("rollout", "status", "deployment/redis", NAMESPACE, "--timeout=60s")
+                kubectl(
+                    "wait", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--for=condition=Ready"
+                )
+        with traffic:
+            kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
+            kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=180s")
+    assert {pod["spec"]["nodeName"] for pod in pods(kubectl, "backend").values()} == {kept}
+    assert not traffic.failures
+    # Both replicas on one node now; the next test wants them apart again.
+    kubectl("delete", "pod", next(iter(pods(kubectl, "backend"))), NAMESPACE)
+    kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=180s")
+
+
+def test_a_database_that_restarts_is_an_outage_of_its_own_length_and_restarts_no_backend(kubectl, traffic):
+    before = restarts(kubectl)
+    (database,) = pods(kubectl, "postgresql")
+    with traffic:
+        kubectl("delete", "pod", database, NAMESPACE, "--wait=false")
+        kubectl("wait", "pod", database, NAMESPACE, "--for=delete", "--timeout=120s")
+        kubectl("rollout", "status", "statefulset/postgresql", NAMESPACE, "--timeout=120s")
+        back = traffic.since_start()
+        kubectl("wait", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--for=condition=Ready")
+        flows_after = traffic.count["run"] + 5
+        while traffic.count["run"] < flows_after:
+            kubectl("get", "pods", NAMESPACE)
+    late = [asked for asked in traffic.failures if asked.begun > back + 15]
+    assert not late
+    assert restarts(kubectl) == before

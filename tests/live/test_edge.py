@@ -1,0 +1,101 @@
+"""How public hosts reach the cluster: certificates, streams, and the Gateway API in the Ingress's place."""
+
+import json
+import time
+
+import httpx2
+import pytest
+
+from lab import pki
+from lab.layout import REAL
+from lab.mint import Minted
+from operations.wire import Endpoint
+from tests.live import flows
+
+NAMESPACE = "--namespace=skillflaw"
+CLOSED = (
+    "/docs", "/openapi.json", "/logs", "/api/v1/users/", "/api/v1/validate/code",
+    "/api/v1/build_public_tmp/00000000-0000-0000-0000-000000000000/flow",
+)  # fmt: skip
+
+
+def certificate(kubectl, name: str, host: str) -> None:
+    """Makes a TLS Secret for a host."""
+    pki.issue(REAL, name, hosts=[host])
+    files = (f"--cert={REAL.pki / f'{name}.crt'}", f"--key={REAL.pki / f'{name}.key'}")
+    made = kubectl("create", "secret", "tls", name, NAMESPACE, *files, "--dry-run=client", "--output=json")
+    kubectl("apply", "--filename=-", NAMESPACE, stdin=made)
+
+
+def shows(endpoint: Endpoint, pin: str) -> bool:
+    """Whether the host comes to show another certificate than one; a controller takes a moment."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if endpoint.certificate_pin() != pin:
+            return True
+    return False
+
+
+def test_a_host_shows_the_certificate_of_its_own_secret(edited, kubectl, hosts: dict[str, Endpoint]):
+    default = hosts["api"].certificate_pin()
+    assert hosts["app"].certificate_pin() == default
+    certificate(kubectl, "api-own", "api.skillflaw.test")
+    try:
+        edited.up({"surfaces.api.tls": {"secretName": "api-own"}})
+        assert shows(hosts["api"], default)
+        assert hosts["app"].certificate_pin() == default
+    finally:
+        kubectl("delete", "secret", "api-own", NAMESPACE)
+
+
+def test_an_issuer_finds_what_it_must_know_on_every_route(edited, kubectl, hosts: dict[str, Endpoint]):
+    default = hosts["docs"].certificate_pin()
+    edited.up({"edge.issuer": "lab-issuer"})
+    wanted = {}
+    for ingress in json.loads(kubectl("get", "ingresses", NAMESPACE, "--output=json"))["items"]:
+        assert ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"] == "lab-issuer"
+        (tls,) = ingress["spec"]["tls"]
+        wanted[tls["secretName"]] = tls["hosts"]
+    assert set(wanted) == {"skillflaw-api-tls", "skillflaw-app-tls", "skillflaw-docs-tls"}
+    # No cert-manager here: the test does what it would, from what it would read.
+    for name, (host,) in wanted.items():
+        certificate(kubectl, name, host)
+    try:
+        assert all(shows(endpoint, default) for endpoint in hosts.values())
+        assert len({endpoint.certificate_pin() for endpoint in hosts.values()}) == 3
+    finally:
+        kubectl("delete", "secret", *wanted, NAMESPACE)
+
+
+@pytest.fixture(params=["ingress", "gateway"])
+def edge(request, edited) -> str:
+    """Both renderers of the census, one after the other."""
+    if request.param == "gateway":
+        edited.up({"edge": {"gateway": {"name": "public", "namespace": "traefik", "listener": "websecure"}}})
+    return request.param
+
+
+def test_both_kinds_of_route_stream_and_stay_closed(
+    edge, kubectl, hosts: dict[str, Endpoint], minted: Minted
+):
+    key = minted.api_key_file.read_text()
+    flows.make_slow(hosts["app"], key)
+    kinds = {"ingress": "ingresses", "gateway": "httproutes"}
+    assert len(kubectl("get", kinds[edge], NAMESPACE, "--output=name").split()) == 3
+    with hosts["api"].client(key) as client:
+        for path in CLOSED:
+            assert client.get(path).status_code == 404, path
+        assert client.get("/health").status_code == 200
+        began = time.monotonic()
+        with client.stream(
+            "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=flows.question("slowly")
+        ) as answer:  # fmt: skip
+            seconds = [time.monotonic() - began for line in answer.iter_lines() if line]
+    assert seconds[0] < flows.SLOW_SECONDS / 2
+    assert seconds[-1] >= flows.SLOW_SECONDS
+    for surface in ("app", "docs"):
+        with hosts[surface].client() as client:
+            assert client.get("/").status_code == 200
+    plain = httpx2.get("http://api.skillflaw.test/health", trust_env=False)
+    assert plain.is_redirect
+    assert plain.headers["location"] == "https://api.skillflaw.test/health"

@@ -1,0 +1,72 @@
+"""The key that encrypts stored credentials: changed by accident it stops, given up in words it passes."""
+
+import base64
+import hashlib
+import secrets
+
+import pytest
+
+from lab.mint import Minted
+from operations.validate import api
+from operations.validate.check import CheckError
+from operations.wire import Endpoint
+from tests.live import flows
+from tests.live.traffic import Traffic
+
+NAMESPACE = "--namespace=skillflaw"
+OTHER = "another-key"
+
+
+def fingerprint(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+@pytest.fixture
+def kept(kubectl) -> str:
+    """The key the data was made with."""
+    name = kubectl(
+        "get", "deployment", "skillflaw-backend", NAMESPACE,
+        "--output=jsonpath={.spec.template.spec.volumes[?(@.name=='secret-key')].secret.secretName}",
+    )  # fmt: skip
+    data = kubectl("get", "secret", name, NAMESPACE, r"--output=jsonpath={.data.skillflaw_secret_key}")
+    return base64.b64decode(data).decode()
+
+
+@pytest.fixture
+def other(kubectl) -> str:
+    """A key that never saw the data, in a Secret of its own."""
+    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    kubectl("create", "secret", "generic", OTHER, NAMESPACE, f"--from-literal=key={key}")
+    yield key
+    kubectl("delete", "secret", OTHER, NAMESPACE)
+
+
+def pods(kubectl) -> set[str]:
+    selector = "--selector=app=skillflaw-backend"
+    return set(kubectl("get", "pods", NAMESPACE, selector, "--output=name").split())
+
+
+def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
+    other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
+):
+    key = minted.api_key_file.read_text()
+    changed = {"secretKey": {"existing": {"secretName": OTHER, "key": "key", "version": "1"}}}
+    serving = pods(kubectl)
+
+    with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:
+        refused = edited.up(changed, check=False)
+    assert refused.returncode != 0
+    assert f"secretKey.acceptLoss: {fingerprint(kept)}" in refused.stdout
+    assert other not in refused.stdout
+    assert pods(kubectl) == serving
+    assert not traffic.failures
+    assert traffic.count["run"] >= 10
+
+    changed["secretKey"]["acceptLoss"] = fingerprint(kept)
+    edited.up(changed)
+    assert not pods(kubectl) & serving
+    with pytest.raises(CheckError):
+        api.knows_key(hosts["app"], key)
+
+    edited.up({"secretKey": {"acceptLoss": fingerprint(other)}})
+    api.knows_key(hosts["app"], key)

@@ -1,0 +1,95 @@
+"""Backups: when, what, on what, and who may read what they hold."""
+
+import pytest
+from recorder import Program, run, stack_file
+
+from settings.load import parse
+from settings.problems import SettingsError
+
+
+def lab(**sections) -> Program:
+    return run(stack_file("lab") | sections)
+
+
+def pod(program: Program) -> dict:
+    return program.pods["backup"]
+
+
+def job(program: Program) -> dict:
+    return program.one("CronJob", "backup").inputs["spec"]
+
+
+@pytest.mark.parametrize("schedule", ["0 3 * * *", "*/15 0-6,22 1 1-12/3 0", "59 23 31 12 7"])
+def test_a_schedule_that_cron_knows_is_taken(schedule):
+    assert job(lab(backup={"schedule": schedule}))["schedule"] == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["", "daily", "0 3 * *", "60 3 * * *", "0 24 * * *", "0 3 0 * *", "0 5-3 * * *", "*/0 * * * *"],
+)
+def test_a_schedule_that_cron_does_not_know_is_refused_by_name(schedule):
+    with pytest.raises(SettingsError) as refused:
+        parse(stack_file("lab") | {"backup": {"schedule": schedule}}, set())
+    (problem,) = refused.value.problems
+    assert problem.path == "backup.schedule"
+    assert "not a cron schedule" in problem.allowed
+
+
+def test_without_a_schedule_there_is_no_backup_and_no_volume_for_it():
+    program = lab(backup={})
+    assert not [declared for declared in program.objects if declared.name.startswith("backup")]
+    assert program.outputs.get("backupCronJob") is None
+
+
+def test_a_backup_of_an_external_database_needs_the_image_whose_tools_make_it():
+    stack = stack_file("lab")
+    images = {name: image for name, image in stack["images"].items() if name != "postgres"}
+    external = {
+        "images": images,
+        "database": {"external": {"secretName": "db", "key": "url"}},
+        "network": {"edgeNamespace": "traefik", "egress": [{"cidr": "10.20.0.0/16", "ports": [5432]}]},
+    }
+    with pytest.raises(SettingsError) as refused:
+        parse(stack | external, set())
+    assert [problem.path for problem in refused.value.problems] == ["images.postgres"]
+    parse(stack | external | {"backup": {}}, set())
+
+
+def test_runs_never_overlap_and_never_hang_for_ever():
+    spec = job(lab())
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["timeZone"] == "Etc/UTC"
+    assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < 24 * 3600
+
+
+def test_the_data_is_read_only_to_a_backup():
+    (container,) = pod(lab())["containers"]
+    mounts = {mount["name"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+    assert mounts == {"data": True, "backups": False, "tmp": False}
+
+
+def test_a_backup_reads_the_files_as_the_one_who_wrote_them():
+    program = lab(backend=stack_file("lab")["backend"] | {"uid": 23456, "gid": 23457})
+    context = pod(program)["securityContext"]
+    assert (context["runAsUser"], context["fsGroup"]) == (23456, 23457)
+
+
+def test_a_volume_of_one_node_is_backed_up_on_that_node():
+    program = lab(storage={"accessMode": "ReadWriteOnce"}, backend={"scale": {"replicas": 1}})
+    assert "podAffinity" in pod(program)["affinity"]
+    assert "affinity" not in pod(lab())
+
+
+def test_the_trial_server_is_reached_by_its_own_pod_only():
+    (trial,) = pod(lab())["initContainers"]
+    assert trial["restartPolicy"] == "Always"
+    assert "listen_addresses=127.0.0.1" in trial["args"]
+    assert "ports" not in trial
+
+
+def test_backups_on_a_claim_of_others_make_none():
+    program = lab(backup={"schedule": "0 3 * * *", "existingClaim": "elsewhere"})
+    claims = [volume.get("persistentVolumeClaim", {}).get("claimName") for volume in pod(program)["volumes"]]
+    assert "elsewhere" in claims
+    assert not [claim for claim in program.of("PersistentVolumeClaim") if claim.name == "backup-claim"]
