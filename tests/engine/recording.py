@@ -11,7 +11,7 @@ from operations.review.preview import UNKNOWN
 FIXTURES = PROJECT / "tests" / "fixtures"
 
 # Of the engine: when, where in the program, in which order.
-PASSING = {"created", "modified", "sourcePosition", "stackTrace", "duration"}
+PASSING = {"created", "modified", "sourcePosition", "stackTrace", "duration", "config", "changeSummary"}
 UNORDERED = {"replaceReasons", "diffReasons"}
 # Of the API server: who wrote which field, and what controllers found.
 SERVER = {
@@ -25,11 +25,15 @@ INVENTED = re.compile(r"(?<=-)[0-9a-f]{8}(?=[\"/\\])")
 
 def normal(digest: dict[str, Any]) -> dict[str, Any]:
     """A preview that equals any other preview of the same change."""
-    steps = [_without(step) for step in digest.get("steps", ())]
+    # What stays is the whole program, which is none of these tests' business.
+    steps = [_without(step) for step in digest.get("steps", ()) if step["op"] != "same"]
+    root = [
+        {"op": step["op"], "urn": step["urn"]} for step in digest.get("steps", ()) if step["op"] == "same"
+    ]
     # Warnings and tracebacks are about the machine the engine is on.
     errors = [entry for entry in digest.get("diagnostics", ()) if entry["severity"] == "error"]
     whole = digest | {
-        "steps": sorted(steps, key=lambda step: (step["urn"], step["op"])),
+        "steps": sorted(root + steps, key=lambda step: (step["urn"], step["op"])),
         "diagnostics": errors,
     }
     text = json.dumps({key: value for key, value in whole.items() if key not in PASSING}, sort_keys=True)

@@ -65,9 +65,10 @@ def test_edits_by_hand_are_told_by_object_and_field_and_a_repair_undoes_them(who
     kubectl("label", "namespace", whole.name, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     kubectl("scale", "deployment/skillflaw-docs", "--replicas=3")
     kubectl("delete", "networkpolicy", "skillflaw-backend")
+    images, docs = whole.sections["images"], whole.sections["docs"]
     assert drift() == {
         "`Deployment skillflaw-frontend`: `spec.template.spec.containers[0].image` is `skillflaw.lab/other:1`, "
-        "the program says `skillflaw.lab/frontend:1`",
+        f"the program says `{images['frontend']}`",
         '`Service skillflaw-docs`: `spec.selector["app.kubernetes.io/component"]` is `nothing`, '
         "the program says `docs`",
         "`Ingress skillflaw-api`: `spec.rules[0].host` is `other.skillflaw.test`, "
@@ -75,7 +76,7 @@ def test_edits_by_hand_are_told_by_object_and_field_and_a_repair_undoes_them(who
         "`PodDisruptionBudget skillflaw-backend`: `spec.maxUnavailable` is `2`, the program says `1`",
         f'`Namespace {whole.name}`: `metadata.labels["pod-security.kubernetes.io/enforce"]` is `privileged`, '
         "the program says `restricted`",
-        "`Deployment skillflaw-docs`: `spec.replicas` is `3`, the program says `2`",
+        f"`Deployment skillflaw-docs`: `spec.replicas` is `3`, the program says `{docs['replicas']}`",
         "`NetworkPolicy skillflaw-backend` is gone",
     }
     repaired = make("repair")

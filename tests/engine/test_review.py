@@ -12,6 +12,22 @@ from lab.layout import SIMULATED
 from tests.engine.recording import compare
 from tests.engine.stack import Stack
 
+STAGING = {
+    "cluster": {"context": SIMULATED.name},
+    "namespace": {"name": "staging"},
+    "images": {
+        name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")
+    },
+    "surfaces": {"api": {"host": "api.skillflaw.test"}, "app": {"host": "app.skillflaw.test"}},
+    "edge": {"ingress": {"className": "traefik"}},
+    "database": {"inCluster": {"size": "1Gi", "className": "local"}},
+    "cache": {"inCluster": {"memory": "128Mi"}},
+    "storage": {"size": "1Gi", "className": "shared", "accessMode": "ReadWriteMany"},
+    "network": {"edgeNamespace": "traefik"},
+    "protection": {"enabled": False},
+}
+"""The guide's topology but its documentation; of no stack file, so that no edit of one renews the fixtures."""
+
 
 def nothing(_: dict[str, Any]) -> None:
     pass
@@ -22,12 +38,12 @@ def pull_request(sections: dict[str, Any]) -> None:
     sections["images"]["backend"] = "skillflaw.lab/backend:2"
     sections["surfaces"]["docs"] = {"host": "docs.skillflaw.test"}
     sections["storage"]["accessMode"] = "ReadWriteOnce"
-    sections["backend"]["scale"] = {"replicas": 1}
+    sections["backend"] = {"scale": {"replicas": 1}}
     sections["protection"]["migrating"] = ["storage.accessMode"]
 
 
 def environment_variable(sections: dict[str, Any]) -> None:
-    sections["backend"]["env"] = {"SKILLFLAW_LOG_LEVEL": "DEBUG"}
+    sections["backend"] = {"env": {"SKILLFLAW_LOG_LEVEL": "DEBUG"}}
 
 
 def newer_frontend(sections: dict[str, Any]) -> None:
@@ -85,12 +101,12 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
 def staging(
     environment: dict[str, str], program: Path, reader: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The whole topology but the documentation, seen by one who may look and not touch."""
+    """A running stack, seen by one who may look and not touch."""
     # One file for both, for the engine notes its path.
     kubeconfig = tmp_path_factory.mktemp("staging") / "kubeconfig"
     kubeconfig.write_text(SIMULATED.kubeconfig.read_text())
     with Stack(program, "staging", environment | {"KUBECONFIG": str(kubeconfig)}) as stack:
-        del stack.sections["surfaces"]["docs"]
+        stack.sections = STAGING
         stack.up()
         kubeconfig.write_text(reader)
         yield stack
