@@ -4,7 +4,7 @@ REQUIREMENTS := requirements.txt operations/requirements.txt lab/requirements.tx
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test bench unit lint environment
+.PHONY: up down test bench unit lint environment sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -30,6 +30,39 @@ unit: environment
 lint: environment
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m lab actionlint
+
+# What the workflows run, each for STACK or STACKS; a preview that fails is still reviewed, which then says so.
+
+preview:
+	@mkdir -p previews
+	-@pulumi preview --stack=$(STACK) --json --non-interactive > previews/$(STACK).json
+
+review:
+	@mkdir -p reviews
+	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json) --format=markdown > reviews/review.md
+	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json) --format=json > reviews/review.json
+	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json)
+
+deploy:
+	@pulumi up --stack=$(STACK) --yes --skip-preview --non-interactive
+
+# By force: a field that was changed by hand belongs to whoever changed it.
+repair:
+	@PULUMI_K8S_ENABLE_PATCH_FORCE=true pulumi up --refresh --stack=$(STACK) --yes --skip-preview --non-interactive
+
+drift:
+	@mkdir -p previews reviews
+	-@pulumi preview --refresh --expect-no-changes --stack=$(STACK) --json --non-interactive > previews/drift-$(STACK).json
+	@$(PYTHON) -m operations drift previews/drift-$(STACK).json > reviews/drift-$(STACK).md
+
+# The job is known by a token that the forge signs for it: no credential is stored.
+sign-in:
+	@umask 077 && mkdir -p $(HOME)/.kube && printf '%s' "$$KUBECONFIG_CONTENT" > $(HOME)/.kube/config
+	@umask 077 && $(PYTHON) -m operations identity "urn:pulumi:org:$$ORGANIZATION" > $(HOME)/.pulumi-identity
+	@pulumi login --oidc-org="$$ORGANIZATION" --oidc-token=file://$(HOME)/.pulumi-identity
+	@rm $(HOME)/.pulumi-identity
+	@pulumi org set-default "$$ORGANIZATION"
 
 # One environment per content of the requirements, shared by every clone on the machine.
 environment: $(VENV)/complete

@@ -14,7 +14,7 @@ import operations.stack
 from lab import addons, cluster, machine, mint, process, pulumi, toolchain
 from lab.errors import LabError
 from lab.images import build, folders
-from lab.layout import DOMAIN, REAL, SIMULATED, Lab
+from lab.layout import DOMAIN, PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
@@ -110,6 +110,14 @@ def env() -> None:
     tools = toolchain.prepare(lambda words: None)
     for name, value in pulumi.environment(REAL, tools).items():
         console.out(f"export {name}={shlex.quote(value)}", highlight=False)
+
+
+@app.command()
+def actionlint() -> None:
+    """Lints the workflows of the project."""
+    program = toolchain.actionlint(lambda words: None)
+    workflows = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
+    raise typer.Exit(subprocess.run([program, *workflows], cwd=PROJECT, check=False).returncode)
 
 
 @app.command("mint")

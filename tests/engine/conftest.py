@@ -1,6 +1,9 @@
 """The real engine against a real API server whose nodes are simulated."""
 
 import copy
+import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +26,34 @@ def environment(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_program(tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture(scope="session")
+def reader(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A kubeconfig of one who may look at everything and touch nothing, as the jobs that only preview."""
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}],
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}],
+    }
+    subprocess.run(
+        ["kubectl", "apply", "--filename=-"],
+        env=os.environ | environment,
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [role, binding]}),
+        text=True,
+        check=True,
+    )
+    kubeconfig = json.loads(SIMULATED.kubeconfig.read_text())
+    kubeconfig["users"][0]["user"]["as"] = "reader"
+    return json.dumps(kubeconfig)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,137 @@
+"""Commands about a change before it happens, and about what happened beside it; what a workflow's steps call."""
+
+import contextlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operations import github, identity
+from operations.program import ProgramError
+from operations.review import gate
+from operations.review.drift import drift, drifted
+from operations.review.markdown import MARKER, markdown
+from operations.review.preview import PreviewError, read
+from operations.review.text import text
+from operations.review.verdict import Review, Verdict, failed, judge
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+class Form(StrEnum):
+    """Of a review: for a terminal, for a comment, for other programs."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+FORMS = {Form.TEXT: text, Form.MARKDOWN: markdown, Form.JSON: gate.as_json}
+
+
+@app.command()
+def review(
+    previews: Annotated[
+        list[Path], typer.Argument(help="What `pulumi preview --json` wrote, a file per stack.")
+    ],
+    form: Annotated[
+        Form, typer.Option("--format", help="For a terminal, a comment, or programs.")
+    ] = Form.TEXT,
+    reviewed: Annotated[
+        Path | None,
+        typer.Option(help="A review in JSON that was agreed to: exit 0 unless this one holds more."),
+    ] = None,
+) -> None:
+    """What a change would lose, interrupt, open and roll, the worst first.
+
+    Exit codes: 0, safe; 3, needs attention; 4, replaces or deletes state; 5, a preview failed or cannot be read.
+    """
+    reviews = [_reviewed(file) for file in previews]
+    typer.echo(FORMS[form](reviews), nl=False)
+    verdict = gate.verdict(reviews)
+    if reviewed:
+        try:
+            more = gate.unreviewed(reviews, reviewed)
+        except PreviewError as error:
+            more, verdict = [str(error)], Verdict.FAILED
+        for line in more:
+            typer.echo(f"not in the review that was agreed to: {line}", err=True)
+        verdict = verdict if more else Verdict.SAFE
+    raise typer.Exit(verdict)
+
+
+@app.command("drift")
+def drift_command(
+    previews: Annotated[list[Path], typer.Argument(help="What `pulumi preview --refresh --json` wrote.")],
+) -> None:
+    """What was changed in the clusters beside the program, by object and field.
+
+    Exit codes: 0, nothing; 3, something; 5, a cluster or a stack could not be looked at.
+    """
+    reviews = [_reviewed(file) for file in previews]
+    typer.echo(drift(reviews), nl=False)
+    raise typer.Exit(drifted(reviews))
+
+
+def _reviewed(file: Path) -> Review:
+    try:
+        return judge(read(file))
+    except PreviewError as error:
+        return failed(file.stem, str(error))
+
+
+@app.command()
+def comment(
+    pull_request: Annotated[int, typer.Argument(help="Its number.")],
+    file: Annotated[Path, typer.Argument(help="A review in Markdown.")],
+) -> None:
+    """Makes a review the pull request's one comment of its kind."""
+    with _told():
+        github.comment(pull_request, file, MARKER)
+
+
+@app.command()
+def issue(
+    title: Annotated[str, typer.Argument(help="Of the issue that is opened, or edited when one is open.")],
+    file: Annotated[Path, typer.Argument(help="Its text, in Markdown.")],
+) -> None:
+    """Makes a file the text of the one open issue of a title."""
+    with _told():
+        github.issue(title, file)
+
+
+@app.command()
+def reviewed(
+    commit: Annotated[str, typer.Argument(help="A commit that a pull request brought.")],
+    folder: Annotated[Path, typer.Option(help="Where `review.json` is written.")] = Path("reviews"),
+) -> None:
+    """Fetches the review that a commit's pull request was agreed to with, or an empty one: nothing was agreed to."""
+    with _told():
+        if not github.reviewed(commit, folder):
+            folder.mkdir(exist_ok=True)
+            (folder / "review.json").write_text(gate.NOTHING)
+            typer.echo(f"no review of {commit} is kept: only what is safe will pass")
+
+
+@app.command("identity")
+def identity_command(
+    audience: Annotated[str, typer.Argument(help="Who the token is for.")],
+    kubectl: Annotated[
+        bool, typer.Option("--kubectl", help="In the form that a kubeconfig's `exec` gives to kubectl.")
+    ] = False,
+) -> None:
+    """Prints a token that says who this CI job is."""
+    with _told():
+        typer.echo(identity.credential(audience) if kubectl else identity.token(audience))
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tells a program's refusal without a traceback."""
+    try:
+        yield
+    except ProgramError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None

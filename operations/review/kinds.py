@@ -1,0 +1,48 @@
+"""What a resource is to a reviewer: state that is lost with it, a version among many, or anything else."""
+
+from collections.abc import Collection
+
+from operations.review.preview import Step
+
+HOLDS_STATE = {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
+"""Kinds of Kubernetes objects that data goes with."""
+
+KEEPS_NOTHING = "skillflaw:app:InClusterCache"
+"""A component whose generated password locks nothing up: what it holds is gone with every restart."""
+
+VERSIONED = {"ConfigMap", "Secret", "Job"}
+"""Kinds the program never edits: new content is a new object under a new name, and its readers follow."""
+
+LOSING = ("replace", "delete", "discard")
+
+
+def loses(step: Step) -> bool:
+    """Whether the object that exists now would be gone afterwards."""
+    return step.is_object and any(word in step.op for word in LOSING)
+
+
+def generators(step: Step) -> frozenset[str]:
+    """URNs of the generated values that a Secret carries."""
+    if step.kind != "Secret":
+        return frozenset()
+    return frozenset(urn for urn in step.depends_on if _type(urn).startswith("random:"))
+
+
+def holds_state(step: Step) -> bool:
+    """Whether something is lost with it that no run of the program makes again."""
+    if KEEPS_NOTHING in step.owners:
+        return False
+    return step.type.startswith("random:") or step.kind in HOLDS_STATE or bool(generators(step))
+
+
+def is_version(step: Step, lost: Collection[str]) -> bool:
+    """Whether a replacement is the designed way of changing the object.
+
+    A Secret that carries a generated value is one as long as the value stays, so its generator is not in `lost`.
+    """
+    renewed = holds_state(step) and generators(step) & set(lost)
+    return step.op == "replace" and step.kind in VERSIONED and step.named_by_content and not renewed
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2]

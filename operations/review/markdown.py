@@ -1,0 +1,74 @@
+"""A review as a comment."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from operations.review.document import MARKS, Section, headline, sections
+from operations.review.verdict import Review
+
+LIMIT = 60_000
+"""Characters; GitHub takes 65,536 and GitLab more."""
+MARKER = "<!-- skillflaw-review -->"
+"""By this the comment is found again, so that a pull request has one."""
+CUT = "… cut here: the job's log holds the whole review"
+
+
+def code(text: str) -> str:
+    """A span of code; no backtick, bar or line break ends it or the table's cell that it is in."""
+    inert = re.sub(r"[`|\r\n]", "¦", text)
+    return f"`{inert}`"
+
+
+class _Markdown:
+    def strong(self, text: str) -> str:
+        return f"**{text}**"
+
+    def code(self, text: str) -> str:
+        return code(text)
+
+
+def markdown(reviews: Sequence[Review], limit: int = LIMIT) -> str:
+    """A comment of at most `limit` characters; the headlines are never cut."""
+    style = _Markdown()
+    lines = [MARKER, "| | stack | what would happen |", "|---|---|---|"]
+    lines += [
+        f"| {MARKS[review.verdict]} | {style.code(review.stack)} | {headline(review, style)} |"
+        for review in reviews
+    ]
+    text = "\n".join(lines) + "\n"
+    for section in sections(reviews, style):
+        text += _fitting(section, limit - len(text))
+    return text
+
+
+def _fitting(section: Section, room: int) -> str:
+    """As much of a section as there is room for; nothing when not even its frame fits."""
+    before, lines, after = _framed(section)
+    whole = "".join(f"{line}\n" for line in lines)
+    if len(before) + len(whole) + len(after) <= room:
+        return before + whole + after
+    room -= len(before) + len(after) + len(CUT) + 1
+    if room <= 0:
+        return ""
+    return before + "".join(_first(lines, room)) + f"{CUT}\n" + after
+
+
+def _first(lines: Sequence[str], room: int) -> Iterator[str]:
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield f"{line}\n"
+
+
+def _framed(section: Section) -> tuple[str, list[str], str]:
+    title = section.title.replace("<", "&lt;")
+    if section.folded:
+        # Longer than any run of backticks inside, so that no value can end the block.
+        runs = re.findall("`+", "".join(section.lines))
+        fence = "`" * max(3, *(len(run) + 1 for run in runs)) if runs else "```"
+        before = f"\n<details><summary>{title}</summary>\n\n{fence}diff\n"
+        return before, section.lines, f"{fence}\n</details>\n"
+    if section.loud:
+        return f"\n> [!CAUTION]\n> **{title}**\n>\n", [f"> {line}" for line in section.lines], ""
+    return f"\n**{title}**\n\n", section.lines, ""

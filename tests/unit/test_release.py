@@ -1,0 +1,26 @@
+"""A release: its version, what operators are told, and the state it leaves behind."""
+
+import re
+import tomllib
+
+from recorder import ROOT
+
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+VERSIONS = re.findall(r"^## (\d+\.\d+\.\d+)$", CHANGELOG, re.MULTILINE)
+
+
+def test_the_version_is_the_newest_of_the_changelog():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert VERSIONS[0] == version
+
+
+def test_a_state_of_every_released_version_is_kept():
+    kept = {path.name for path in (ROOT / "tests" / "fixtures" / "states").iterdir()}
+    assert kept == set(VERSIONS)
+
+
+def test_no_kept_state_holds_a_secret_in_plain_text():
+    for path in (ROOT / "tests" / "fixtures").rglob("*.json"):
+        text = path.read_text()
+        # A generated value is 32 letters and digits, a key 44 characters of base64.
+        assert not re.search(r'"plaintext"|redis://:[^@"]+@|postgresql://[^:"]+:[^@"\[]+@', text), path

@@ -1,0 +1,137 @@
+"""The workflows: who may do what with which code, and that their steps are commands of the project."""
+
+import re
+import subprocess
+
+import pytest
+import typer
+import yaml
+from recorder import ROOT
+
+from lab.toolchain import PULUMI
+from operations.__main__ import app
+
+FILES = sorted((ROOT / ".github").rglob("*.yml"))
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FILES if path.parent.name == "workflows"}
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml") if "lab" not in path.name)
+PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+IDENTITY = {"id-token": "write", "contents": "read"}
+
+
+def jobs():
+    return [(f"{name}.{job}", row) for name, flow in WORKFLOWS.items() for job, row in flow["jobs"].items()]
+
+
+def runs():
+    parsed = [yaml.safe_load(path.read_text()) for path in FILES]
+    holders = [holder for file in parsed for holder in file.get("jobs", {"": file.get("runs")}).values()]
+    return [step["run"] for holder in holders for step in holder.get("steps", ()) if "run" in step]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_code_of_others_is_pinned_to_a_commit_with_its_version_beside_it(path):
+    used = re.findall(r"uses: .*$", path.read_text(), re.MULTILINE)
+    assert [line for line in used if not line.startswith("uses: ./") and not PINNED.match(line)] == []
+
+
+def test_a_workflow_grants_nothing_but_reading_and_a_job_asks_for_the_rest():
+    for name, workflow in WORKFLOWS.items():
+        assert workflow["permissions"] in ({}, {"contents": "read"}), name
+    granted = {name: job["permissions"] for name, job in jobs() if "permissions" in job}
+    deploying = IDENTITY | {"actions": "read", "pull-requests": "read"}
+    assert granted == {
+        "preview.preview": IDENTITY,
+        "preview.review": {"contents": "read", "pull-requests": "write"},
+        "deploy.dev": deploying,
+        "deploy.prod": deploying,
+        "deploy-stack.deploy": deploying,
+        "drift.drift": IDENTITY | {"issues": "write"},
+    }
+
+
+def test_no_workflow_runs_a_pull_requests_code_with_rights_of_the_target():
+    triggers = {name: set(workflow[True]) for name, workflow in WORKFLOWS.items()}
+    assert triggers == {
+        "checks": {"pull_request", "push"},
+        "preview": {"pull_request"},
+        "deploy": {"push"},
+        "deploy-stack": {"workflow_call"},
+        "drift": {"schedule", "workflow_dispatch"},
+    }
+
+
+def test_the_checks_know_no_secret_and_no_environment():
+    text = (ROOT / ".github" / "workflows" / "checks.yml").read_text()
+    assert not re.search(r"secrets|environment:|vars\.|id-token", text)
+
+
+def test_a_fork_is_told_why_it_gets_no_preview():
+    preview = WORKFLOWS["preview"]["jobs"]
+    assert preview["fork"]["if"] == "github.event.pull_request.head.repo.fork"
+    assert preview["fork"]["steps"][0]["run"].startswith('echo "::notice::')
+    assert preview["preview"]["if"] == "${{ !github.event.pull_request.head.repo.fork }}"
+
+
+def test_every_stack_file_but_the_labs_is_previewed_deployed_and_looked_at_for_drift():
+    assert WORKFLOWS["preview"]["jobs"]["preview"]["strategy"]["matrix"]["stack"] == STACKS
+    assert WORKFLOWS["drift"]["jobs"]["drift"]["strategy"]["matrix"]["stack"] == STACKS
+    deployed = WORKFLOWS["deploy"]["jobs"]
+    assert sorted(job["with"]["stack"] for job in deployed.values()) == STACKS
+    reviewing = "\n".join(step.get("run", "") for step in WORKFLOWS["preview"]["jobs"]["review"]["steps"])
+    assert f'STACKS="{" ".join(STACKS)}"' in reviewing
+    assert " ".join(f"previews/{stack}.json" for stack in STACKS) in reviewing
+
+
+def test_production_follows_development_and_no_deploy_is_cancelled():
+    deploy = WORKFLOWS["deploy"]
+    assert deploy["jobs"]["prod"]["needs"] == "dev"
+    assert deploy["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+
+
+def test_a_deploy_previews_and_compares_before_and_validates_after():
+    steps = [step.get("run", "") for step in WORKFLOWS["deploy-stack"]["jobs"]["deploy"]["steps"]]
+    words = ("operations reviewed", "make preview", "--reviewed=", "make deploy", "operations validate")
+    places = [next(index for index, step in enumerate(steps) if word in step) for word in words]
+    assert places == sorted(places)
+
+
+def test_every_step_is_a_command_of_the_project():
+    commands = typer.main.get_command(app).commands
+    makefile = (ROOT / "Makefile").read_text()
+    for run in runs():
+        if run.startswith(("echo ", "sudo install ")):
+            continue
+        command = re.fullmatch(
+            r"(?:make (?P<target>[\w-]+)|\.venv/bin/python -m operations (?P<name>\w+))\b[^;&]*", run
+        )
+        assert command, run
+        assert command["name"] in commands or f"\n{command['target']}:" in makefile, run
+
+
+def test_no_step_pastes_into_the_shell_what_a_stranger_may_write():
+    pasted = {expression for run in runs() for expression in re.findall(r"\$\{\{\s*(.*?)\s*\}\}", run)}
+    assert pasted <= {"matrix.stack"}
+
+
+def test_the_engine_of_the_workflows_is_the_one_of_the_tests():
+    prepare = yaml.safe_load((ROOT / ".github" / "actions" / "prepare" / "action.yml").read_text())
+    assert prepare["runs"]["steps"][0]["with"]["pulumi-version"] == PULUMI
+
+
+def test_preview_review_and_drift_go_on_after_a_failure_and_deploy_does_not():
+    for target, ignored in {"preview": 1, "review": 3, "drift": 1, "deploy": 0}.items():
+        recipe = re.search(rf"^{target}:\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+        assert sum(line.startswith("\t-") for line in recipe.splitlines()) == ignored, target
+
+
+def test_make_asks_pulumi_for_what_is_meant():
+    said = subprocess.run(
+        ["make", "--dry-run", "preview", "drift", "deploy", "STACK=dev"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "pulumi preview --stack=dev --json --non-interactive > previews/dev.json" in said
+    assert "pulumi preview --refresh --expect-no-changes --stack=dev --json" in said
+    assert "pulumi up --stack=dev --yes --skip-preview --non-interactive" in said
