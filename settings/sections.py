@@ -78,6 +78,11 @@ Image = Annotated[
 ]
 """An image by tag, digest or both."""
 
+Registry = Annotated[
+    str, Field(pattern=r"^[a-z0-9][-.a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*$", max_length=255)
+]
+"""A registry, or a folder of one, as an image's full name begins: `ghcr.io/cwinux`."""
+
 Url = Annotated[str, Field(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
 """An http(s) origin without credentials or a path; the trailing slash is the operator's choice."""
 
@@ -236,6 +241,8 @@ class Images(Section):
     """When nodes ask the registry."""
     pull_secret: ObjectName | None = None
     """Existing Secret with the registry's credentials."""
+    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
+    """Where images may come from; the policy pack refuses any other. Short names are `docker.io/library`'s."""
 
 
 class Tls(Section):

@@ -16,7 +16,7 @@ def filled_in(name: str) -> dict:
     """A stack file after the operator filled in the digests it asks for."""
     config = stack_file(name)
     pinned = {
-        key: f"{value}@sha256:{'a' * 64}" if value.startswith("ghcr.io/") and ":" not in value else value
+        key: f"{value}@sha256:{'a' * 64}" if str(value).startswith("ghcr.io/") and ":" not in value else value
         for key, value in config["images"].items()
     }
     return config | {"images": pinned}
