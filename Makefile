@@ -1,6 +1,6 @@
 # Everything here works from a fresh clone, as root on Debian with Python 3.11.
 
-REQUIREMENTS := requirements.txt operations/requirements.txt lab/requirements.txt requirements-dev.txt
+REQUIREMENTS := requirements.txt operations/requirements.txt policies/requirements.txt lab/requirements.txt requirements-dev.txt
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 

@@ -6,6 +6,7 @@ pulumi's SDK; the same file is also the child process that runs a program (`--ru
 """
 
 import asyncio
+import functools
 import json
 import os
 import queue
@@ -21,12 +22,12 @@ from importlib import metadata
 import grpc
 import pulumi
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+from pulumi.runtime.proto import analyzer_pb2, language_pb2, language_pb2_grpc, plugin_pb2
 
 ALREADY_SHOWN = 32
 """Exit code of a program whose error the engine has already been told."""
-MESSAGE_BYTES = 400 << 20
-"""The engine's own limit for one message."""
+LIMITS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
+"""The engine's own, for one message in bytes."""
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
@@ -82,38 +83,108 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         )
 
     def RunPlugin(self, request, context):
-        module = ["-m", "pulumi.policy"] if request.kind == "analyzer" else []
-        program = request.info.program_directory if request.kind == "analyzer" else request.program
-        arguments = (
-            [*request.args[:1], program, *request.args[2:]] if request.kind == "analyzer" else request.args
+        if request.kind != "analyzer":
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"a plugin of kind {request.kind}")
+        pack = PolicyPack(request)
+        context.add_callback(pack.stop)
+        yield language_pb2.RunPluginResponse(stdout=f"{pack.port}\n".encode())
+        while written := pack.written.get():
+            yield language_pb2.RunPluginResponse(**written)
+
+
+class PolicyPack(grpc.GenericRpcHandler):
+    """Stands between the engine and a policy pack, as in pulumi's own hosts.
+
+    The engine tells a stack's config in a call of its own, once the pack runs; pulumi's SDK for policies reads it from the
+    environment, when it starts. So the pack is started by that call, and whatever else is asked is passed on to it.
+    """
+
+    def __init__(self, request: language_pb2.RunPluginRequest) -> None:
+        self.written: queue.SimpleQueue = queue.SimpleQueue()
+        """Output of the pack as fields of a response, then None."""
+        self._request = request
+        self._starting, self._attached = threading.Lock(), threading.Event()
+        self._process: subprocess.Popen | None = None
+        self._channel: grpc.Channel | None = None
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=LIMITS)
+        self._server.add_generic_rpc_handlers([self])
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def service(self, handler_call_details):
+        method = handler_call_details.method
+        own = {"Handshake": self._handshake, "ConfigureStack": self._configure}
+        answer = own.get(method.rpartition("/")[2], functools.partial(self._pass_on, method))
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def stop(self) -> None:
+        """Ends the pack."""
+        self._server.stop(None)
+        if self._process:
+            self._process.kill()
+        else:
+            self.written.put(None)
+
+    def _handshake(self, request: bytes, context) -> bytes:
+        return b""
+
+    def _configure(self, request: bytes, context) -> bytes:
+        told = analyzer_pb2.AnalyzerStackConfigureRequest.FromString(request)
+        self._start(
+            context,
+            {
+                "PULUMI_CONFIG": json.dumps(dict(told.config)),
+                "PULUMI_ORGANIZATION": told.organization,
+                "PULUMI_PROJECT": told.project,
+                "PULUMI_STACK": told.stack,
+                "PULUMI_DRY_RUN": json.dumps(told.dry_run),
+            },
         )
-        command = [sys.executable, "-u", *module, *arguments]
-        child = subprocess.Popen(
-            command,
-            cwd=request.pwd,
-            env=dict(entry.split("=", 1) for entry in request.env) or None,
+        return b""
+
+    def _pass_on(self, method: str, request: bytes, context) -> bytes:
+        self._start(context, {})
+        try:
+            return self._channel.unary_unary(method)(request)
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
+
+    def _start(self, context, variables: dict[str, str]) -> None:
+        with self._starting:
+            if not self._process:
+                self._process = self._run(variables)
+                threading.Thread(target=self._relay, daemon=True).start()
+                if port := self._process.stdout.readline().decode().strip():
+                    self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=LIMITS)
+                self._attached.set()
+        if not self._channel:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the policy pack did not start")
+
+    def _run(self, variables: dict[str, str]) -> subprocess.Popen:
+        engine, *more = self._request.args
+        pack = self._request.info.program_directory
+        environment = dict(entry.split("=", 1) for entry in self._request.env) or os.environ
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "pulumi.policy", engine, pack, *more],
+            cwd=self._request.pwd,
+            env=environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        context.add_callback(child.kill)
-        written: queue.SimpleQueue = queue.SimpleQueue()
-        streams = {"stdout": child.stdout, "stderr": child.stderr}
-        for name, stream in streams.items():
-            threading.Thread(target=_forward, args=(name, stream, written), daemon=True).start()
-        open_streams = len(streams)
-        while open_streams:
-            name, chunk = written.get()
-            if chunk:
-                yield language_pb2.RunPluginResponse(**{name: chunk})
-            else:
-                open_streams -= 1
-        yield language_pb2.RunPluginResponse(exitcode=child.wait())
 
+    def _relay(self) -> None:
+        """Hands on what the pack writes, but for the port, until it ends."""
+        errors = threading.Thread(target=self._forward, args=("stderr",), daemon=True)
+        errors.start()
+        self._attached.wait()
+        self._forward("stdout")
+        errors.join()
+        self.written.put({"exitcode": self._process.wait()})
+        self.written.put(None)
 
-def _forward(name: str, stream, written: queue.SimpleQueue) -> None:
-    while chunk := stream.read1(1 << 16):
-        written.put((name, chunk))
-    written.put((name, b""))
+    def _forward(self, name: str) -> None:
+        while chunk := getattr(self._process, name).read1(1 << 16):
+            self.written.put({name: chunk})
 
 
 def _resource_packages():
@@ -132,11 +203,7 @@ def _resource_packages():
 
 def serve(engine: str) -> None:
     """Answers the engine until it goes; prints the port first."""
-    limits = [
-        ("grpc.max_receive_message_length", MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ]
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=limits)
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=LIMITS)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

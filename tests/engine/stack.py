@@ -12,7 +12,7 @@ import yaml
 
 from lab.layout import PROJECT, SIMULATED
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings")
+PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings", "policies")
 
 
 def copy_program(folder: Path) -> Path:

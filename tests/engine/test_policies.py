@@ -1,0 +1,103 @@
+"""The engine runs the policies, and the stack's own config says how strictly."""
+
+import pytest
+
+from tests.engine.stack import Stack, copy_program, shipped
+from tests.engine.test_refusals import DIGEST
+
+WITH_POLICIES = ("--policy-pack=policies", "--color=never")
+
+
+def judged(stack, *, passes: bool) -> str:
+    """What a preview with policies says."""
+    done = stack.pulumi("preview", *WITH_POLICIES, check=False)
+    said = done.stdout + done.stderr
+    assert (done.returncode == 0) == passes, said
+    return said
+
+
+def test_the_production_file_breaks_no_policy(fresh):
+    fresh.sections = shipped("prod")
+    fresh.sections["images"] = {name: f"{image}@{DIGEST}" for name, image in fresh.sections["images"].items()}
+    assert "✅ skillflaw@" in judged(fresh, passes=True)
+
+
+def test_without_protection_a_violation_is_advice(fresh):
+    said = judged(fresh, passes=True)
+    assert "[advisory]  known-registry  (kubernetes:apps/v1:Deployment: backend)" in said
+    assert "add the registry to `images.registries`" in said
+    assert "[mandatory]" not in said
+
+
+def test_under_protection_a_violation_is_refused_before_its_resource_is_touched(fresh):
+    fresh.sections |= {"surfaces": {}, "backend": {"scale": {"replicas": 1}}, "protection": {"enabled": True}}
+    done = fresh.up("--policy-pack=policies", check=False)
+    assert done.returncode != 0
+    assert "[mandatory]  known-registry  (kubernetes:apps/v1:StatefulSet: database)" in done.stdout
+    assert fresh.objects("deployments,statefulsets,jobs,pods") == set()
+
+
+EXTRA = """
+k8s.core.v1.PersistentVolumeClaim(
+    "extra",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    opts=here,
+)
+k8s.apps.v1.Deployment(
+    "extra",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "extra"}},
+        "template": {
+            "metadata": {"labels": {"app": "extra"}},
+            "spec": {
+                "containers": [{"name": "extra", "image": "skillflaw.lab/extra", "env": [{"name": "TOKEN", "value": "x"}]}],
+                "volumes": [{"name": "extra", "persistentVolumeClaim": {"claimName": "extra"}}],
+            },
+        },
+    },
+    opts=here,
+)
+k8s.core.v1.Service(
+    "extra",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={"type": "NodePort", "selector": {"app": "extra"}, "ports": [{"port": 80}]},
+    opts=here,
+)
+k8s.networking.v1.Ingress(
+    "extra",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={"defaultBackend": {"service": {"name": "extra", "port": {"number": 80}}}},
+    opts=here,
+)
+"""
+
+
+@pytest.fixture
+def careless(environment, tmp_path):
+    """A program whose author forgot everything."""
+    program = copy_program(tmp_path)
+    with (program / "__main__.py").open("a") as file:
+        file.write(EXTRA)
+    with Stack(program, "engine-careless", environment) as stack:
+        stack.sections["images"]["registries"] = ["docker.io/library"]
+        yield stack
+
+
+def test_every_policy_reaches_the_engine(careless):
+    said = judged(careless, passes=True)
+    broken = {line.split()[2] for line in said.splitlines() if "[advisory]" in line and ": extra)" in line}
+    assert broken == {
+        "fixed-image",
+        "known-registry",
+        "probes",
+        "bounded",
+        "closed-service",
+        "census",
+        "no-plain-secret",
+        "shared-claim",
+        "protected-state",
+        "frozen-selector",
+    }
