@@ -81,6 +81,9 @@ PROGRAMS = {
 ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
 """Needed by no lab: `prepare` leaves it out."""
 
+KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
+"""Needed by no lab either."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifests:
@@ -138,6 +141,11 @@ def prepare(report: Report) -> Tools:
 def actionlint(report: Report) -> Path:
     """The linter of workflows. Raises `LabError` with the end of the compiler's output."""
     return _built("actionlint", ACTIONLINT, report)
+
+
+def kube_score(report: Report) -> Path:
+    """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
+    return _built("kube-score", KUBE_SCORE, report)
 
 
 def installed_pulumi() -> bool:

@@ -204,6 +204,16 @@ def stack_file(name: str) -> dict[str, Any]:
     }
 
 
+def filled_in(name: str) -> dict[str, Any]:
+    """A stack file after the operator filled in the digests it asks for."""
+    config = stack_file(name)
+    pinned = {
+        key: f"{value}@sha256:{'a' * 64}" if str(value).startswith("ghcr.io/") and ":" not in value else value
+        for key, value in config["images"].items()
+    }
+    return config | {"images": pinned}
+
+
 def plain(value: Any) -> Any:
     """A value without its secret wrappers."""
     if isinstance(value, dict):

@@ -1,0 +1,31 @@
+"""The Kubernetes objects of a committed stack, as the API server would get them."""
+
+from typing import Any
+
+import yaml
+
+from tests.unit.recorder import filled_in, plain, run
+
+STACKS = ("prod", "dev", "lab")
+
+
+def objects(stack: str) -> dict[str, dict[str, Any]]:
+    """Every object by `Kind/name`; one that the provider names after its content goes by its logical name."""
+    program = run(filled_in(stack))
+    rendered = {}
+    for declared in program.objects:
+        manifest = plain(declared.inputs)
+        name = manifest["metadata"].get("name", declared.name)
+        manifest["metadata"] = {"name": program.names[declared.urn]} | manifest["metadata"]
+        rendered[f"{manifest['kind']}/{name}"] = manifest
+    return rendered
+
+
+def manifests(stack: str) -> str:
+    """All of them as one YAML file."""
+    return yaml.safe_dump_all(objects(stack).values())
+
+
+def names(stack: str) -> dict[tuple[str, str], str]:
+    """`Kind/name` of each object by its kind and the name it really has."""
+    return {(manifest["kind"], manifest["metadata"]["name"]): key for key, manifest in objects(stack).items()}

@@ -1,0 +1,68 @@
+"""What scanners say of a file of manifests: findings as rule, kind and name."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab import toolchain
+from lab.layout import CACHE
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+CRITICAL = 1
+
+Finding = tuple[str, str, str]
+"""Rule, kind and name of what breaks it."""
+
+
+def checkov(file: Path) -> Iterator[Finding]:
+    """Every failed check."""
+    command = [sys.executable, "-m", "checkov.main", "--framework=kubernetes", f"--file={file}"]
+    done = subprocess.run(
+        [*command, "--output=json", "--compact", "--quiet", "--skip-download", "--soft-fail"],
+        env=os.environ | {"PYTHONPATH": str(_checkov())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert not report["results"]["parsing_errors"]
+    for check in report["results"]["failed_checks"]:
+        kind, _, name = check["resource"].partition(".")
+        yield check["check_id"], kind, name.rpartition(".")[2]
+
+
+def kube_score(file: Path) -> Iterator[Finding]:
+    """Every critical comment."""
+    program = toolchain.kube_score(lambda words: None)
+    version = ".".join(toolchain.KUBERNETES.split(".")[:2])
+    done = subprocess.run(
+        [program, "score", f"--kubernetes-version=v{version}", "--output-format=json", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for scored in json.loads(done.stdout):
+        for check in scored["checks"]:
+            if check["grade"] == CRITICAL and not check["skipped"]:
+                yield check["check"]["id"], scored["type_meta"]["kind"], scored["object_meta"]["name"]
+
+
+SCANNERS = {"checkov": checkov, "kube-score": kube_score}
+
+
+def _checkov() -> Path:
+    """checkov and what it needs, apart from this environment, whose pins it does not share."""
+    key = hashlib.sha256(f"{sys.version} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
+    folder = CACHE / "venvs" / f"checkov-{key}"
+    if not folder.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", f"--target={unfinished}"]
+        subprocess.run([*pip, f"--requirement={REQUIREMENTS}"], check=True)
+        unfinished.replace(folder)
+    return folder
