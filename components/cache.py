@@ -44,7 +44,6 @@ class InClusterCache(Component):
             metadata=labels.metadata(PART, args.namespace),
             immutable=True,
             string_data={
-                "password": password.result,
                 "url": password.result.apply(_url),
                 "redis.conf": password.result.apply(lambda text: _config(text, args.max_memory)),
             },
@@ -65,7 +64,7 @@ class InClusterCache(Component):
                     args.identity,
                     account,
                     args.image,
-                    containers=[_server(args, secret.metadata.name)],
+                    containers=[_server(args)],
                     volumes=[
                         SecretKeyRef(name=secret.metadata.name, key="redis.conf").volume(
                             "config", "redis.conf"
@@ -81,15 +80,15 @@ class InClusterCache(Component):
         self.register_outputs({"secretName": secret.metadata.name})
 
 
-def _server(args: InClusterCacheArgs, secret: pulumi.Input[str]) -> k8s.core.v1.ContainerArgs:
+def _server(args: InClusterCacheArgs) -> k8s.core.v1.ContainerArgs:
     # redis-cli exits with 0 on NOAUTH and LOADING as well, so its answer is read.
-    ping = ("sh", "-c", "redis-cli ping | grep -q PONG")
+    password = f"$(sed -n 's/^requirepass //p' {CONFIG}/redis.conf)"
+    ping = ("sh", "-c", f"REDISCLI_AUTH={password} redis-cli ping | grep -q PONG")
     return pods.container(
         PART,
         args.image,
         args.resources,
         args=[f"{CONFIG}/redis.conf"],
-        env=[SecretKeyRef(name=secret, key="password").env("REDISCLI_AUTH")],
         ports=[k8s.core.v1.ContainerPortArgs(name=PART, container_port=PORT)],
         startup_probe=pods.run(*ping, period_seconds=2, failure_threshold=60, timeout_seconds=5),
         readiness_probe=pods.run(*ping, period_seconds=5, failure_threshold=3, timeout_seconds=5),

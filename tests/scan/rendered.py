@@ -27,5 +27,11 @@ def manifests(stack: str) -> str:
 
 
 def names(stack: str) -> dict[tuple[str, str], str]:
-    """`Kind/name` of each object by its kind and the name it really has."""
-    return {(manifest["kind"], manifest["metadata"]["name"]): key for key, manifest in objects(stack).items()}
+    """`Kind/name` of each object by its kind and the name it really has; pods go by what makes them."""
+    found = {}
+    for key, manifest in objects(stack).items():
+        name = manifest["metadata"]["name"]
+        found[manifest["kind"], name] = key
+        if "template" in manifest.get("spec", {}):
+            found["Pod", name] = key
+    return found

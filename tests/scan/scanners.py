@@ -31,10 +31,10 @@ def checkov(file: Path) -> Iterator[Finding]:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert not report["results"]["parsing_errors"]
+    assert report["summary"]["parsing_errors"] == 0
     for check in report["results"]["failed_checks"]:
-        kind, _, name = check["resource"].partition(".")
-        yield check["check_id"], kind, name.rpartition(".")[2]
+        kind, _, name, *_ = check["resource"].split(".")
+        yield check["check_id"], kind, name
 
 
 def kube_score(file: Path) -> Iterator[Finding]:

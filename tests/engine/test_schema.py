@@ -1,0 +1,57 @@
+"""The API server itself takes every object of the committed stacks, field by field."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from tests.scan import rendered
+
+
+@pytest.fixture
+def apply(environment):
+    """`kubectl apply` of manifests, on the server's own terms."""
+
+    def run(manifests: list[dict], *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["kubectl", "apply", "--server-side", "--validate=strict", "--filename=-", *options],
+            env=environment,
+            input=yaml.safe_dump_all(manifests),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(params=rendered.STACKS)
+def objects(request, apply, environment):
+    """A stack's objects; their namespace is there, for without it the server judges none of them."""
+    manifests = rendered.objects(request.param)
+    [namespace] = [row for key, row in manifests.items() if key.startswith("Namespace/")]
+    made = apply([namespace])
+    assert made.returncode == 0, made.stderr
+    yield list(manifests.values())
+    subprocess.run(
+        ["kubectl", "delete", "namespace", namespace["metadata"]["name"]], env=environment, check=True
+    )
+
+
+def test_the_server_takes_every_object(objects, apply):
+    done = apply(objects, "--dry-run=server")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(objects)
+    assert "Warning" not in done.stderr
+
+
+def test_the_server_refuses_a_field_it_does_not_know(objects, apply):
+    [deployment] = [
+        row
+        for row in objects
+        if row["metadata"]["name"] == "skillflaw-backend" and row["kind"] == "Deployment"
+    ]
+    deployment["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
+    done = apply([deployment], "--dry-run=server")
+    assert done.returncode != 0
+    assert "livenesProbe" in done.stderr
