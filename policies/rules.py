@@ -51,8 +51,9 @@ def rule(*, why: str, remedy: str, whole: bool = False) -> Callable[[Check], Che
 def fixed_image(resource: Resource, stack: Stack) -> Iterator[str]:
     """An image is named by digest, or by a tag other than `latest`."""
     for image in _images(resource):
-        _, _, tag = image.rpartition("/")[2].partition(":")
-        if "@sha256:" not in image and tag in ("", "latest"):
+        # What follows the first colon of the last part: a tag, or a digest.
+        version = image.rpartition("/")[2].partition(":")[2]
+        if version in ("", "latest"):
             yield f"the image {image} has no fixed version"
 
 

@@ -1,5 +1,6 @@
 """The API server itself takes every object of the committed stacks, field by field."""
 
+import copy
 import subprocess
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from tests.scan import rendered
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def apply(environment):
     """`kubectl apply` of manifests, on the server's own terms."""
 
@@ -25,8 +26,8 @@ def apply(environment):
     return run
 
 
-@pytest.fixture(params=rendered.STACKS)
-def objects(request, apply, environment):
+@pytest.fixture(scope="module", params=rendered.STACKS)
+def committed(request, apply, environment):
     """A stack's objects; their namespace is there, for without it the server judges none of them."""
     manifests = rendered.objects(request.param)
     [namespace] = [row for key, row in manifests.items() if key.startswith("Namespace/")]
@@ -36,6 +37,11 @@ def objects(request, apply, environment):
     subprocess.run(
         ["kubectl", "delete", "namespace", namespace["metadata"]["name"]], env=environment, check=True
     )
+
+
+@pytest.fixture
+def objects(committed):
+    return copy.deepcopy(committed)
 
 
 def test_the_server_takes_every_object(objects, apply):

@@ -66,6 +66,12 @@ def test_a_committed_stack_breaks_what_its_file_gives_up_in_words_and_nothing_el
     assert Stack.of(config).protected == (name == "prod")
 
 
+def test_a_stack_file_that_says_nothing_is_protected_and_takes_the_default_registries():
+    assert Stack.of({}) == Stack(
+        hosts=frozenset(), registries=("ghcr.io/cwinux", "docker.io/library"), protected=True
+    )
+
+
 def spec(resource: Resource) -> dict:
     return resource.properties["spec"]
 
@@ -358,6 +364,7 @@ def test_state_that_is_not_protected_breaks_a_policy(kind, name):
         image(f"docker.io/library/a{DIGEST}"),
         image(f"a{DIGEST}"),
         image("ghcr.io/cwinux/a:1.2"),
+        image(f"ghcr.io/cwinux/a:latest{DIGEST}"),
         image(None),
     ],
 )
