@@ -101,3 +101,12 @@ def test_every_policy_reaches_the_engine(careless):
         "protected-state",
         "frozen-selector",
     }
+
+
+def test_a_pack_that_does_not_start_is_an_error_and_not_silence(environment, tmp_path):
+    program = copy_program(tmp_path)
+    (program / "policies" / "__main__.py").write_text("raise RuntimeError('no pack today')")
+    with Stack(program, "engine-packless", environment) as stack:
+        said = judged(stack, passes=False)
+    assert "the policy pack did not start" in said
+    assert "no pack today" in said

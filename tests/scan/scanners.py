@@ -63,6 +63,9 @@ def _checkov() -> Path:
     if not folder.exists():
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
         pip = [sys.executable, "-m", "pip", "install", "--quiet", f"--target={unfinished}"]
-        subprocess.run([*pip, f"--requirement={REQUIREMENTS}"], check=True)
+        done = subprocess.run(
+            [*pip, f"--requirement={REQUIREMENTS}"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
         unfinished.replace(folder)
     return folder

@@ -7,6 +7,7 @@ from recorder import ROOT
 
 COMPONENTS = sorted(ROOT.glob("components/*.py"))
 SETTINGS = sorted(ROOT.glob("settings/*.py"))
+POLICIES = sorted(ROOT.glob("policies/*.py"))
 
 
 def imported(path) -> set[str]:
@@ -33,6 +34,12 @@ def test_a_component_knows_no_settings_no_config_no_stack_and_no_environment(pat
 @pytest.mark.parametrize("path", SETTINGS, ids=lambda path: path.stem)
 def test_settings_know_no_components_and_no_cluster(path):
     assert not imported(path) & {"components", "arguments", "pulumi_kubernetes", "pulumi_random", "os"}
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_policies_judge_what_is_declared_and_know_not_by_whom(path):
+    assert not imported(path) & {"components", "arguments", "operations", "lab"}
+    assert path.stem == "__main__" or not imported(path) & {"pulumi", "pulumi_policy", "pulumi_kubernetes"}
 
 
 def test_every_component_has_a_literal_token_of_its_own():

@@ -4,6 +4,7 @@ go 1.26.0
 
 tool github.com/zegl/kube-score/cmd/kube-score
 
+// Where the module of pulumi-kubernetes needs the same, in the same version: the compiler keeps what both need.
 require (
 	github.com/eidolon/wordwrap v0.0.0-20161011182207-e0f54129b8bb // indirect
 	github.com/fatih/color v1.18.0 // indirect
