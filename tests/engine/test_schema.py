@@ -1,6 +1,7 @@
 """The API server itself takes every object of the committed stacks, field by field."""
 
 import copy
+import os
 import subprocess
 
 import pytest
@@ -16,7 +17,7 @@ def apply(environment):
     def run(manifests: list[dict], *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["kubectl", "apply", "--server-side", "--validate=strict", "--filename=-", *options],
-            env=environment,
+            env=os.environ | environment,
             input=yaml.safe_dump_all(manifests),
             capture_output=True,
             text=True,
@@ -35,7 +36,9 @@ def committed(request, apply, environment):
     assert made.returncode == 0, made.stderr
     yield list(manifests.values())
     subprocess.run(
-        ["kubectl", "delete", "namespace", namespace["metadata"]["name"]], env=environment, check=True
+        ["kubectl", "delete", "namespace", namespace["metadata"]["name"]],
+        env=os.environ | environment,
+        check=True,
     )
 
 
