@@ -32,6 +32,6 @@ def names(stack: str) -> dict[tuple[str, str], str]:
     for key, manifest in objects(stack).items():
         name = manifest["metadata"]["name"]
         found[manifest["kind"], name] = key
-        if "template" in manifest.get("spec", {}):
+        if manifest.get("spec", {}).keys() & {"template", "jobTemplate"}:
             found["Pod", name] = key
     return found
