@@ -23,6 +23,7 @@ def test_the_production_file_breaks_no_policy(fresh):
 
 
 def test_without_protection_a_violation_is_advice(fresh):
+    fresh.sections["images"]["registries"] = ["docker.io/library"]
     said = judged(fresh, passes=True)
     assert "[advisory]  known-registry  (kubernetes:apps/v1:Deployment: backend)" in said
     assert "add the registry to `images.registries`" in said
@@ -30,11 +31,12 @@ def test_without_protection_a_violation_is_advice(fresh):
 
 
 def test_under_protection_a_violation_is_refused_before_its_resource_is_touched(fresh):
+    fresh.sections["images"]["registries"] = ["docker.io/library"]
     fresh.sections |= {"surfaces": {}, "backend": {"scale": {"replicas": 1}}, "protection": {"enabled": True}}
     done = fresh.up("--policy-pack=policies", check=False)
     assert done.returncode != 0
     assert "[mandatory]  known-registry  (kubernetes:apps/v1:StatefulSet: database)" in done.stdout
-    assert fresh.objects("deployments,statefulsets,jobs,pods") == set()
+    assert fresh.objects("deployments,statefulsets,jobs,cronjobs,pods") == set()
 
 
 EXTRA = """
