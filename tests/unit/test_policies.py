@@ -175,7 +175,7 @@ BROKEN = [
         lambda resource: spec(resource)["template"]["spec"]["initContainers"][0]["resources"].update(
             limits={"cpu": "1", "memory": "1Gi"}
         ),
-        "key-guard has no ephemeral-storage in its limits",
+        "backend has no ephemeral-storage in its limits",
     ),
     *(
         (
