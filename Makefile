@@ -36,7 +36,7 @@ lint: environment
 
 preview:
 	@mkdir -p previews
-	-@pulumi preview --stack=$(STACK) --json --non-interactive > previews/$(STACK).json
+	-@pulumi preview --policy-pack=policies --stack=$(STACK) --json --non-interactive > previews/$(STACK).json
 
 review:
 	@mkdir -p reviews
@@ -45,7 +45,7 @@ review:
 	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json)
 
 deploy:
-	@pulumi up --stack=$(STACK) --yes --skip-preview --non-interactive
+	@pulumi up --policy-pack=policies --stack=$(STACK) --yes --skip-preview --non-interactive
 
 # By force: a field that was changed by hand belongs to whoever changed it.
 repair:

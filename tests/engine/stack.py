@@ -61,7 +61,7 @@ class Stack:
         return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
 
     def preview(self, sections: dict[str, Any] | None = None) -> dict[str, set[str]]:
-        """What an `up` would do: logical names by operation, those that stay left out.
+        """What an `up` would do: logical names by operation, components and what stays left out.
 
         Of the stack's own `sections`, or of others, in a file of their own: such previews may run side by side.
         """
@@ -71,7 +71,8 @@ class Stack:
             shown = self.pulumi("preview", "--json", f"--config-file={file.name}").stdout
         planned: dict[str, set[str]] = {}
         for step in json.loads(shown)["steps"]:
-            if step["op"] != "same":
+            component = step["urn"].split("::")[2].rpartition("$")[2].startswith("skillflaw:")
+            if step["op"] != "same" and not component:
                 planned.setdefault(step["op"], set()).add(step["urn"].rpartition("::")[2])
         return planned
 

@@ -17,9 +17,11 @@ def test_a_surface_that_is_not_configured_does_not_exist_in_the_cluster(whole):
         "service/postgresql",
         "persistentvolumeclaim/skillflaw-backend-data",
         "persistentvolumeclaim/postgresql-data",
+        "persistentvolumeclaim/skillflaw-backups",
         "poddisruptionbudget.policy/skillflaw-backend",
         "serviceaccount/default",
         "serviceaccount/skillflaw-backend",
+        "serviceaccount/skillflaw-backup",
         "serviceaccount/skillflaw-bootstrap",
         "serviceaccount/skillflaw-redis",
         "serviceaccount/skillflaw-postgresql",
@@ -29,12 +31,12 @@ def test_a_surface_that_is_not_configured_does_not_exist_in_the_cluster(whole):
 def test_taking_the_docs_away_deletes_only_what_is_theirs(whole):
     del whole.sections["surfaces"]["docs"]
     assert whole.preview() == {
-        "delete": {"docs", "docs-service", "docs-account", "docs-budget", "edge-docs", "network-docs"}
+        "delete": {"docs", "docs-service", "docs-account", "edge-docs", "network-docs"}
     }
 
 
 def test_more_replicas_of_the_frontend_move_the_frontend_alone(whole):
-    whole.sections["frontend"] = {"replicas": 3}
+    whole.sections["frontend"]["replicas"] = 3
     assert whole.preview() == {"update": {"frontend"}}
 
 
@@ -71,7 +73,7 @@ def test_an_autoscaler_owns_the_number_of_replicas_until_it_is_taken_away(whole)
 def test_a_gateway_takes_the_place_of_the_ingress_host_by_host(whole):
     hosts = {(surface["host"],) for surface in whole.sections["surfaces"].values()}
     whole.sections["edge"] = {"gateway": {"name": "traefik", "namespace": "traefik"}}
-    routes = {"edge", "edge-api", "edge-app", "edge-docs"}
+    routes = {"edge-api", "edge-app", "edge-docs"}
     assert whole.preview() == {"create": routes, "delete": routes}
     whole.up()
     assert whole.objects("ingresses") == set()

@@ -25,6 +25,7 @@ def test_an_up_makes_the_whole_topology(whole):
         "ingress.networking.k8s.io/skillflaw-docs",
         "persistentvolumeclaim/skillflaw-backend-data",
         "persistentvolumeclaim/postgresql-data",
+        "persistentvolumeclaim/skillflaw-backups",
     }
 
 
