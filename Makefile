@@ -18,7 +18,7 @@ test: environment
 	@$(PYTHON) -m lab up
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses=2 --dist=loadgroup
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated

@@ -122,8 +122,7 @@ def recover(stack: StackName) -> None:
     Exit codes: 0, recovered; 2, not.
     """
     with _told(f"cannot recover {stack}"):
-        taken = recovery.recover(stack)
-        console.print(f"{stack}: recovered, {len(taken)} objects found again", *taken, sep="\n  ")
+        console.print(f"{stack}: recovered", *recovery.recover(stack), sep="\n  ")
 
 
 def _backups(stack: str) -> tuple[Kubectl, str]:

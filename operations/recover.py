@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from operations.kubectl import Kubectl
@@ -10,22 +11,44 @@ from operations.program import ProgramError, output_of
 Resource = dict[str, Any]
 
 
-def recover(stack: str) -> list[str]:
-    """Releases the stack's lock and brings its state to what the cluster holds; changes nothing in the cluster.
+@dataclass(frozen=True)
+class Begun:
+    """An object whose creation was begun, and that exists."""
 
-    Objects whose creation was begun are taken into the state when they exist, and forgotten when they do not, so
-    that the next `pulumi up` neither leaves them behind nor makes them twice. Returns the names of those taken.
+    urn: str
+    kubectl: Kubectl
+    kind: str
+    """As kubectl calls it."""
+    name: str
+    identity: str
+    """As Pulumi calls it: `namespace/name`."""
+
+
+def recover(stack: str) -> list[str]:
+    """Releases the stack's lock and brings its state to what the cluster holds.
+
+    Objects whose creation was begun are taken into the state, so that the next `pulumi up` neither leaves them behind
+    nor makes them twice. Those that were to replace another are removed: the state still has the other one, nothing
+    refers to them yet, and the next `pulumi up` makes them anew. Returns what was done, in words.
 
     Raises:
         ProgramError: pulumi or kubectl says no.
     """
     pulumi("cancel", "--yes", stack)
-    resources, begun = _state(stack)
-    found = [(resource["urn"], identity) for resource, identity in _existing(resources, begun)]
+    resources, pending = _state(stack)
+    kept = {row["urn"] for row in resources if not row.get("delete")}
+    found = list(_existing(resources, pending))
+    done = []
+    for begun in found:
+        if begun.urn in kept:
+            begun.kubectl.run("delete", begun.kind, begun.name)
+            done.append(f"removed {begun.identity}, half-made in the place of another")
+    taken = [begun for begun in found if begun.urn not in kept]
+    done += [f"found {begun.identity} again" for begun in taken]
     # The option's value is one word of a list: a URN, an id, a URN, …
-    taken = [f"--import-pending-creates={word}" for pair in found for word in pair]
-    pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={stack}", *taken)
-    return [identity for _, identity in found]
+    words = [f"--import-pending-creates={word}" for begun in taken for word in (begun.urn, begun.identity)]
+    pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={stack}", *words)
+    return done
 
 
 def pulumi(*words: str) -> str:
@@ -39,26 +62,30 @@ def _state(stack: str) -> tuple[list[Resource], list[Resource]]:
     return deployment.get("resources") or [], [row["resource"] for row in begun if row["type"] == "creating"]
 
 
-def _existing(resources: list[Resource], begun: list[Resource]) -> Iterator[tuple[Resource, str]]:
-    """Objects whose creation was begun and that exist, with the ids that Pulumi gives them."""
+def _existing(resources: list[Resource], pending: list[Resource]) -> Iterator[Begun]:
     contexts = {
         f"{row['urn']}::{row['id']}": row["inputs"].get("context")
         for row in resources
         if row["type"] == "pulumi:providers:kubernetes"
     }
-    for row in begun:
+    for row in pending:
         if not row["type"].startswith("kubernetes:"):
             continue
         metadata = row["inputs"]["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace")
         kubectl = Kubectl(contexts[row["provider"]], namespace or "default")
-        # kubernetes:apps/v1:Deployment is deployments.v1.apps to kubectl, kubernetes:core/v1:Secret is secrets
-        _, version, kind = row["type"].split(":")
-        group, _, version = version.rpartition("/")
+        kind = _kind(row["type"])
         try:
-            kubectl.get(kind if group == "core" else f"{kind}.{version}.{group}", name)
+            kubectl.get(kind, name)
         except ProgramError as error:
             if "(NotFound)" not in str(error):
                 raise
         else:
-            yield row, f"{namespace}/{name}" if namespace else name
+            yield Begun(row["urn"], kubectl, kind, name, f"{namespace}/{name}" if namespace else name)
+
+
+def _kind(token: str) -> str:
+    """`kubernetes:apps/v1:Deployment` as `Deployment.v1.apps`, `kubernetes:core/v1:Secret` as `Secret`."""
+    _, version, kind = token.split(":")
+    group, _, version = version.rpartition("/")
+    return kind if group == "core" else f"{kind}.{version}.{group}"

@@ -50,8 +50,8 @@ class Stack:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.pulumi("destroy", "--yes", "--skip-preview", check=False)
-        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
+        # Not by `destroy`: it would wait for what a failed test left in the way of a claim.
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=120s")
         self._release_volumes()
         self.pulumi("stack", "rm", self.name, "--yes", "--force")
 

@@ -132,6 +132,9 @@ def test_make_asks_pulumi_for_what_is_meant():
         text=True,
         check=True,
     ).stdout
-    assert "pulumi preview --stack=dev --json --non-interactive > previews/dev.json" in said
+    assert (
+        "pulumi preview --policy-pack=policies --stack=dev --json --non-interactive > previews/dev.json"
+        in said
+    )
     assert "pulumi preview --refresh --expect-no-changes --stack=dev --json" in said
-    assert "pulumi up --stack=dev --yes --skip-preview --non-interactive" in said
+    assert "pulumi up --policy-pack=policies --stack=dev --yes --skip-preview --non-interactive" in said
