@@ -63,14 +63,26 @@ def killed_up(stack: Stack, after: float) -> bool:
         env=os.environ | stack.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     ) as engine:
         try:
             engine.wait(after)
         except subprocess.TimeoutExpired:
-            os.killpg(engine.pid, signal.SIGKILL)
+            for process in [engine.pid, *descendants(engine.pid)]:
+                os.kill(process, signal.SIGKILL)
             return True
     return False
+
+
+def descendants(process: int) -> list[int]:
+    """Every process that a process began, and those that they began."""
+    listed = subprocess.run(
+        ["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    parents = [(int(child), int(parent)) for child, parent in map(str.split, listed.splitlines())]
+    found = [process]
+    for one in found:
+        found += [child for child, parent in parents if parent == one]
+    return found[1:]
 
 
 def recover(stack: Stack) -> None:
