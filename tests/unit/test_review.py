@@ -54,7 +54,7 @@ CODES = {
     "more-cache": 0,
     "external-cache": 3,
     "newer-postgres": 3,
-    "own-key": 4,
+    "own-key": 0,
     "external-database": 4,
     "another-namespace": 4,
     "pull-request": 4,
@@ -72,7 +72,9 @@ def test_every_recorded_preview_is_judged_here():
 
 
 def test_several_previews_have_the_exit_code_of_the_worst():
-    assert review(recorded("nothing"), recorded("own-key"), recorded("newer-postgres")).exit_code == 4
+    assert (
+        review(recorded("nothing"), recorded("external-database"), recorded("newer-postgres")).exit_code == 4
+    )
 
 
 def test_a_change_of_nothing_is_one_line():
@@ -105,11 +107,15 @@ def test_a_database_is_lost_with_its_volume_its_password_and_the_secret_that_hol
     }
 
 
-def test_a_generated_key_is_lost_with_the_secret_that_holds_it():
-    assert [row.name for row in judged("own-key").lost] == [
-        "Secret secret-key-secret",
-        "RandomBytes secret-key-bytes",
-    ]
+def test_a_generated_password_is_lost_with_the_secret_that_holds_it():
+    lost = {row.name for row in judged("external-database").lost}
+    assert {"Secret database-secret", "RandomPassword database-password"} <= lost
+
+
+def test_a_generated_key_stays_when_a_key_of_others_takes_its_place():
+    own = judged("own-key")
+    assert own.lost == ()
+    assert {roll.name for roll in own.rolls} >= {"Deployment skillflaw-backend", "Job bootstrap-key"}
 
 
 def test_a_cache_keeps_nothing_that_could_be_lost():
