@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.layout import Lab
 
 MARK = "SKILLFLAW_LAB"
+BEGIN_SECONDS = 10
 
 
 def log_of(lab: Lab, name: str) -> Path:
@@ -36,6 +37,10 @@ def start(
             env=os.environ | (environment or {}) | {MARK: _mark(lab, name)},
             start_new_session=True,
         )
+    # For a moment after it began, a program shows no environment, and would count as ended.
+    wait_for(
+        lambda: process.poll() is not None or find(lab, name), BEGIN_SECONDS, f"the start of {name}", log
+    )
     return process.pid
 
 
