@@ -101,7 +101,7 @@ def recover(stack: Stack) -> None:
 def edit(stack: Stack, round_: int) -> None:
     """The documentation on and off, a Job anew each time, and now and then whatever reads the ConfigMap."""
     stack.sections["backend"]["env"] = {"ROUND": str(round_ // 4)}
-    stack.sections["secretKey"] = {"acceptLoss": f"{round_:016x}"}
+    stack.sections["secretKey"] = {"acceptLoss": f"a{round_:015x}"}
     stack.sections["surfaces"] = {} if round_ % 2 else {"docs": {"host": "docs.skillflaw.test"}}
 
 
