@@ -68,28 +68,24 @@ class Backup(Component):
                 failed_jobs_history_limit=3,
                 job_template=k8s.batch.v1.JobTemplateSpecArgs(
                     metadata=labels.metadata(PART),
-                    spec=k8s.batch.v1.JobSpecArgs(
-                        backoff_limit=1,
-                        active_deadline_seconds=DEADLINE_SECONDS,
-                        pod_failure_policy=pods.disruptions_do_not_count(),
-                        template=pods.template(
-                            PART,
-                            args.identity,
-                            account,
-                            args.image,
-                            restart_policy="Never",
-                            affinity=None if args.shared_volume else workloads.near("backend"),
-                            init_containers=[_trial(args)],
-                            containers=[_backup(args)],
-                            volumes=[
-                                pods.claim("data", args.data_claim),
-                                pods.claim("backups", self._claim(name, args)),
-                                pods.scratch("trial", args.size),
-                                pods.scratch("run", "16Mi"),
-                                pods.scratch("shm", "256Mi", in_memory=True),
-                                pods.scratch("tmp", "64Mi"),
-                            ],
-                        ),
+                    spec=workloads.once(
+                        PART,
+                        args.identity,
+                        account,
+                        args.image,
+                        retries=1,
+                        seconds=DEADLINE_SECONDS,
+                        shared_volume=args.shared_volume,
+                        init_containers=[_trial(args)],
+                        containers=[_backup(args)],
+                        volumes=[
+                            pods.claim("data", args.data_claim),
+                            pods.claim("backups", args.existing_claim or self._claim(name, args)),
+                            pods.scratch("trial", args.size),
+                            pods.scratch("run", "16Mi"),
+                            pods.scratch("shm", "256Mi", in_memory=True),
+                            pods.scratch("tmp", "64Mi"),
+                        ],
                     ),
                 ),
             ),
@@ -98,20 +94,16 @@ class Backup(Component):
         self.name = job.metadata.name
         self.register_outputs({"cronJobName": self.name})
 
-    def _claim(self, name: str, args: BackupArgs) -> pulumi.Input[str]:
-        if args.existing_claim:
-            return args.existing_claim
-        return k8s.core.v1.PersistentVolumeClaim(
+    def _claim(self, name: str, args: BackupArgs) -> pulumi.Output[str]:
+        return workloads.claim(
+            self,
             f"{name}-claim",
-            metadata=labels.metadata(
-                PART, args.namespace, name="skillflaw-backups", annotations=labels.SKIP_AWAIT
-            ),
-            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                storage_class_name=args.class_name,
-                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": args.size}),
-            ),
-            opts=self.child(protect=args.protect, retain_on_delete=args.protect),
+            PART,
+            args.namespace,
+            name="skillflaw-backups",
+            size=args.size,
+            class_name=args.class_name,
+            protect=args.protect,
         ).metadata.name
 
 
@@ -131,7 +123,7 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         env=[
             args.database_url.env("DATABASE_URL"),
             args.database_url.env("PGPASSWORD"),
-            *(k8s.core.v1.EnvVarArgs(name=variable, value=value) for variable, value in environment.items()),
+            *pods.variables(environment),
         ],
         mounts={"backups": BACKUPS, "tmp": "/tmp"},
         read_only_mounts={"data": CONFIG_DIR},
@@ -153,14 +145,13 @@ def _trial(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         env=[
             # Any text that nobody else knows will do for a password.
             args.database_url.env("POSTGRES_PASSWORD"),
-            *(
-                k8s.core.v1.EnvVarArgs(name=variable, value=value)
-                for variable, value in {
+            *pods.variables(
+                {
                     "POSTGRES_USER": "trial",
                     "POSTGRES_DB": "trial",
                     "POSTGRES_INITDB_ARGS": "--encoding=UTF8",
                     "PGDATA": f"{TRIAL}/pgdata",
-                }.items()
+                }
             ),
         ],
         # By TCP: while the image initialises, a temporary server already answers on the socket.

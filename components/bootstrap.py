@@ -106,24 +106,19 @@ class Bootstrap(Component):
                 # A Job that failed is made anew by the next `up`, not waited for again.
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=k8s.batch.v1.JobSpecArgs(
+            spec=workloads.once(
+                PART,
+                args.identity,
+                account,
+                args.image,
                 # The sidecar tries again by itself; what fails the pod is a refusal, and that stays one. A pod
                 # failure policy would say so too, but Pulumi waits on after any reason but these two:
                 # BackoffLimitExceeded and DeadlineExceeded.
-                backoff_limit=0,
-                active_deadline_seconds=seconds,
-                pod_failure_policy=pods.disruptions_do_not_count(),
-                template=pods.template(
-                    PART,
-                    args.identity,
-                    account,
-                    args.image,
-                    annotations=args.runtime.annotations,
-                    restart_policy="Never",
-                    # During an update the old backend still holds the volume.
-                    affinity=None if args.shared_volume else workloads.near("backend"),
-                    **spec,
-                ),
+                retries=0,
+                seconds=seconds,
+                shared_volume=args.shared_volume,
+                annotations=args.runtime.annotations,
+                **spec,
             ),
             opts=self.child(
                 depends_on=after, custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 60}s")

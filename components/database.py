@@ -54,17 +54,15 @@ class InClusterDatabase(Component):
             string_data={"password": password.result, "url": password.result.apply(_url)},
             opts=self.child(**keep),
         )
-        claim = k8s.core.v1.PersistentVolumeClaim(
+        claim = workloads.claim(
+            self,
             f"{name}-claim",
-            metadata=labels.metadata(
-                PART, args.namespace, name="postgresql-data", annotations=labels.SKIP_AWAIT
-            ),
-            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                storage_class_name=args.class_name,
-                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": args.size}),
-            ),
-            opts=self.child(**keep),
+            PART,
+            args.namespace,
+            name="postgresql-data",
+            size=args.size,
+            class_name=args.class_name,
+            protect=args.protect,
         )
         workloads.service(
             self,
@@ -117,9 +115,8 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
         args.image,
         args.resources,
         args=["-c", f"max_connections={args.max_connections}"],
-        env=[
-            k8s.core.v1.EnvVarArgs(name=variable, value=value)
-            for variable, value in {
+        env=pods.variables(
+            {
                 "POSTGRES_USER": USER,
                 "POSTGRES_DB": DATABASE,
                 "POSTGRES_PASSWORD_FILE": f"{SECRETS}/password",
@@ -127,8 +124,8 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
                 "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --auth-host=scram-sha-256 --data-checksums",
                 # A subdirectory: initdb refuses a volume's root that holds lost+found.
                 "PGDATA": f"{DATA}/pgdata",
-            }.items()
-        ],
+            }
+        ),
         ports=[k8s.core.v1.ContainerPortArgs(name=PART, container_port=PORT)],
         startup_probe=pods.run(*asks, period_seconds=2, failure_threshold=150, timeout_seconds=5),
         readiness_probe=pods.run(*asks, period_seconds=5, failure_threshold=3, timeout_seconds=5),

@@ -99,6 +99,11 @@ def template(
     )
 
 
+def variables(values: Mapping[str, str]) -> list[k8s.core.v1.EnvVarArgs]:
+    """Plain environment of a container; secrets travel by `SecretKeyRef.env`."""
+    return [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in values.items()]
+
+
 def scratch(name: str, size: str, *, in_memory: bool = False) -> k8s.core.v1.VolumeArgs:
     """A bounded writable place that dies with its pod."""
     return k8s.core.v1.VolumeArgs(
@@ -133,22 +138,6 @@ def tcp(port: str | int, **timing: int) -> k8s.core.v1.ProbeArgs:
 def run(*command: str, **timing: int) -> k8s.core.v1.ProbeArgs:
     """A probe that runs a command in the container."""
     return k8s.core.v1.ProbeArgs(exec_=k8s.core.v1.ExecActionArgs(command=command), **timing)
-
-
-def disruptions_do_not_count() -> k8s.batch.v1.PodFailurePolicyArgs:
-    """A Job's pod that a drain or an eviction took is started again, whatever the Job's `backoffLimit`."""
-    return k8s.batch.v1.PodFailurePolicyArgs(
-        rules=[
-            k8s.batch.v1.PodFailurePolicyRuleArgs(
-                action="Ignore",
-                on_pod_conditions=[
-                    k8s.batch.v1.PodFailurePolicyOnPodConditionsPatternArgs(
-                        type="DisruptionTarget", status="True"
-                    )
-                ],
-            )
-        ]
-    )
 
 
 def linger(seconds: int) -> k8s.core.v1.LifecycleArgs:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as k8s
 
-from components import labels
+from components import workloads
 from components.component import Component
 
 
@@ -29,17 +28,16 @@ class Storage(Component):
         if args.existing_claim:
             self.claim_name = args.existing_claim
         else:
-            claim = k8s.core.v1.PersistentVolumeClaim(
+            claim = workloads.claim(
+                self,
                 f"{name}-claim",
-                metadata=labels.metadata(
-                    "backend", args.namespace, name="skillflaw-backend-data", annotations=labels.SKIP_AWAIT
-                ),
-                spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                    access_modes=[args.access_mode],
-                    storage_class_name=args.class_name,
-                    resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": args.size}),
-                ),
-                opts=self.child(protect=args.protect, retain_on_delete=args.protect),
+                "backend",
+                args.namespace,
+                name="skillflaw-backend-data",
+                size=args.size,
+                class_name=args.class_name,
+                access_mode=args.access_mode,
+                protect=args.protect,
             )
             self.claim_name = claim.metadata.name
         self.register_outputs({"claimName": self.claim_name})

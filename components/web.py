@@ -56,10 +56,7 @@ class Web(Component):
                             part,
                             args.image,
                             args.resources,
-                            env=[
-                                k8s.core.v1.EnvVarArgs(name=variable, value=value)
-                                for variable, value in env.items()
-                            ],
+                            env=pods.variables(env),
                             ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=args.port)],
                             startup_probe=pods.tcp("http", period_seconds=2, failure_threshold=60),
                             # Paths every build of these images has: the start page, and the port itself.

@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels
+from components import labels, pods
 from components.component import Component
+from components.references import Image
 
 HOST = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
@@ -105,4 +106,72 @@ def disruption_budget(
             selector=pods_of(part),
         ),
         opts=owner.child(),
+    )
+
+
+def claim(
+    owner: Component,
+    logical_name: str,
+    part: str,
+    namespace: pulumi.Input[str],
+    *,
+    name: str,
+    size: str,
+    class_name: str | None,
+    access_mode: str = "ReadWriteOnce",
+    protect: bool,
+) -> k8s.core.v1.PersistentVolumeClaim:
+    """A volume under a fixed name; a protected one outlives even the stack."""
+    return k8s.core.v1.PersistentVolumeClaim(
+        logical_name,
+        metadata=labels.metadata(part, namespace, name=name, annotations=labels.SKIP_AWAIT),
+        spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+            access_modes=[access_mode],
+            storage_class_name=class_name,
+            resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": size}),
+        ),
+        opts=owner.child(protect=protect, retain_on_delete=protect),
+    )
+
+
+def once(
+    part: str,
+    identity: pods.Identity,
+    account: k8s.core.v1.ServiceAccount,
+    image: Image,
+    *,
+    retries: int,
+    seconds: int,
+    shared_volume: bool,
+    **spec: object,
+) -> k8s.batch.v1.JobSpecArgs:
+    """A pod that mounts the backend's data, runs to its end, and counts as failed after so many seconds.
+
+    A pod that a drain or an eviction took is started again, whatever `retries` says. Where two nodes cannot mount the
+    data at once, it prefers the backend's node: during an update the old backend still holds the volume.
+    """
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=retries,
+        active_deadline_seconds=seconds,
+        pod_failure_policy=k8s.batch.v1.PodFailurePolicyArgs(
+            rules=[
+                k8s.batch.v1.PodFailurePolicyRuleArgs(
+                    action="Ignore",
+                    on_pod_conditions=[
+                        k8s.batch.v1.PodFailurePolicyOnPodConditionsPatternArgs(
+                            type="DisruptionTarget", status="True"
+                        )
+                    ],
+                )
+            ]
+        ),
+        template=pods.template(
+            part,
+            identity,
+            account,
+            image,
+            restart_policy="Never",
+            affinity=None if shared_volume else near("backend"),
+            **spec,
+        ),
     )
