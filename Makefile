@@ -20,9 +20,9 @@ test: environment
 	@$(PYTHON) -m lab up --simulated
 	$(PYTHON) -m pytest tests/unit tests/scan
 	@# The two rings with a cluster of their own, side by side: both mostly wait.
-	$(PYTHON) -m pytest tests/engine > /tmp/skillflaw-engine.log 2>&1 & engine=$$!; \
+	log=$$(mktemp); $(PYTHON) -m pytest tests/engine > $$log 2>&1 & engine=$$!; \
 		$(PYTHON) -m pytest tests/live; live=$$?; \
-		wait $$engine; engine=$$?; cat /tmp/skillflaw-engine.log; exit $$((live + engine))
+		wait $$engine; engine=$$?; cat $$log; rm $$log; exit $$((live + engine))
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated
