@@ -43,7 +43,7 @@ def mint(stack: Stack, folder: Path) -> Minted:
             _write(key_file, _new_key(backend, user, password))
         key = key_file.read_text()
         if not _holds(api.runs_flow, backend, key, FLOW):
-            _replace_flow(backend, key)
+            replace_flow(backend, key, echo)
     return Minted(FLOW, user, key_file, password_file)
 
 
@@ -65,14 +65,15 @@ def _new_key(backend: Endpoint, user: str, password: str) -> str:
         return made["api_key"]
 
 
-def _replace_flow(backend: Endpoint, key: str) -> None:
+def replace_flow(backend: Endpoint, key: str, make: Callable[[dict], dict]) -> None:
+    """Puts the flow that `make` makes of the backend's templates in the place of any that has its alias."""
     with backend.client(key) as client:
+        made = make(expect(client.get("/api/v1/all"), 200).json())
         every = {"get_all": True, "header_flows": True}
         for flow in expect(client.get("/api/v1/flows/", params=every), 200).json():
-            if flow["endpoint_name"] == FLOW:
+            if flow["endpoint_name"] == made["endpoint_name"]:
                 expect(client.delete(f"/api/v1/flows/{flow['id']}"), 200)
-        templates = expect(client.get("/api/v1/all"), 200).json()
-        expect(client.post("/api/v1/flows/", json=echo(templates)), 201)
+        expect(client.post("/api/v1/flows/", json=made), 201)
 
 
 def echo(templates: dict, name: str = FLOW) -> dict:

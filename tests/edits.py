@@ -1,11 +1,8 @@
 """Edits of the lab's stack file, and the objects that each may change; the rings share them."""
 
-import copy
 from typing import Any
 
-import yaml
-
-from lab.layout import PROJECT
+from tests.stack_files import stack_file
 
 CONFIG = {"runtime-config", "bootstrap", "backend"}
 """What an edit of the backend's environment touches: the ConfigMap and the pods that read it."""
@@ -16,6 +13,20 @@ DOCS = {"docs", "docs-service", "docs-account", "network-docs", "edge-docs"}
 
 ELSEWHERE = "https://skillflaw.example.com"
 """What a web UI proxies to when the stack has no API host of its own."""
+
+PROTECTED = {
+    "namespace",
+    "storage-claim",
+    "database",
+    "database-claim",
+    "database-secret",
+    "database-password",
+    "secret-key-bytes",
+    "secret-key-secret",
+    "superuser-password",
+    "backup-claim",
+}
+"""Objects that cannot be made again."""
 
 EDITS = {
     "nothing": ({}, set()),
@@ -88,15 +99,9 @@ EDITS = {
 """Edits of the lab's stack file, by dotted path, and the objects that may differ afterwards."""
 
 
-def lab_file() -> dict[str, Any]:
-    """The sections of the lab's stack file."""
-    config = yaml.safe_load((PROJECT / "Pulumi.lab.yaml").read_text())["config"]
-    return {key.removeprefix("skillflaw:"): copy.deepcopy(section) for key, section in config.items()}
-
-
 def edited(edits: dict[str, Any]) -> dict[str, Any]:
     """The lab's stack file after some edits, by dotted path; None removes a key."""
-    config = lab_file()
+    config = stack_file("lab")
     for path, value in edits.items():
         *parents, last = path.split(".")
         holder = config

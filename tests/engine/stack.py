@@ -11,6 +11,7 @@ from typing import Any, Self
 import yaml
 
 from lab.layout import PROJECT, SIMULATED
+from tests.stack_files import stack_file
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings", "policies")
 
@@ -29,9 +30,7 @@ def copy_program(folder: Path) -> Path:
 
 def shipped(name: str) -> dict[str, Any]:
     """The sections of a stack file of the project, on the simulated cluster."""
-    config = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())["config"]
-    sections = {key.removeprefix("skillflaw:"): value for key, value in config.items()}
-    return sections | {"cluster": {"context": SIMULATED.name}}
+    return stack_file(name) | {"cluster": {"context": SIMULATED.name}}
 
 
 class Stack:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.engine.test_table import STATEFUL
+from tests.edits import PROTECTED
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_destroy_is_refused_before_it_touches_anything_and_data_outlives_a_del
     assert "protect" in refused.stdout + refused.stderr
     assert everything(protected) == before
 
-    for name in sorted(STATEFUL - {"superuser-secret"}):
+    for name in sorted(PROTECTED):
         replaced = protected.pulumi(
             "up", "--yes", "--skip-preview", f"--replace={urn(protected, name)}", check=False
         )

@@ -4,21 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.edits import EDITS, edited
+from tests.edits import EDITS, PROTECTED, edited
 
-STATEFUL = {
-    "namespace",
-    "storage-claim",
-    "database",
-    "database-claim",
-    "database-password",
-    "database-secret",
-    "secret-key-bytes",
-    "secret-key-secret",
-    "superuser-password",
-    "superuser-secret",
-    "backup-claim",
-}
+STATEFUL = PROTECTED | {"superuser-secret"}
 
 
 @pytest.fixture(scope="module")

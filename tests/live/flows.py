@@ -2,8 +2,7 @@
 
 import httpx2
 
-from lab.mint import Minted, echo
-from operations.validate.check import expect
+from lab.mint import Minted, echo, replace_flow
 from operations.wire import Endpoint
 from tests.live.traffic import Ask
 
@@ -14,18 +13,17 @@ ANSWER = "async def message_response(self) -> Message:\n"
 
 def make_slow(backend: Endpoint, key: str) -> None:
     """A flow that streams: its first event comes at once, its answer after SLOW_SECONDS."""
-    with backend.client(key) as client:
-        flow = echo(expect(client.get("/api/v1/all"), 200).json(), SLOW)
-        (output,) = [node for node in flow["data"]["nodes"] if node["data"]["type"] == "ChatOutput"]
-        code = output["data"]["node"]["template"]["code"]
-        assert ANSWER in code["value"]
-        wait = f"        import asyncio\n        await asyncio.sleep({SLOW_SECONDS})\n"
-        code["value"] = code["value"].replace(ANSWER, ANSWER + wait)
-        every = {"get_all": True, "header_flows": True}
-        for known in expect(client.get("/api/v1/flows/", params=every), 200).json():
-            if known["endpoint_name"] == SLOW:
-                expect(client.delete(f"/api/v1/flows/{known['id']}"), 200)
-        expect(client.post("/api/v1/flows/", json=flow), 201)
+    replace_flow(backend, key, _slow)
+
+
+def _slow(templates: dict) -> dict:
+    flow = echo(templates, SLOW)
+    (output,) = [node for node in flow["data"]["nodes"] if node["data"]["type"] == "ChatOutput"]
+    code = output["data"]["node"]["template"]["code"]
+    assert ANSWER in code["value"]
+    wait = f"        import asyncio\n        await asyncio.sleep({SLOW_SECONDS})\n"
+    code["value"] = code["value"].replace(ANSWER, ANSWER + wait)
+    return flow
 
 
 async def health(client: httpx2.AsyncClient) -> None:

@@ -1,6 +1,5 @@
 """The stack `lab` under a stack file that tests edit."""
 
-import copy
 import subprocess
 from pathlib import Path
 from typing import Any, Self
@@ -8,6 +7,7 @@ from typing import Any, Self
 import yaml
 
 from lab.layout import PROJECT
+from tests.edits import edited
 
 LAB = PROJECT / "Pulumi.lab.yaml"
 
@@ -30,7 +30,8 @@ class Stack:
     def up(self, edits: dict[str, Any], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi up` with the committed file and these edits, by dotted path; None removes a key."""
         self._used = True
-        self._file.write_text(yaml.safe_dump(self._with(edits)))
+        config = {f"skillflaw:{name}": section for name, section in edited(edits).items()}
+        self._file.write_text(yaml.safe_dump(self._committed | {"config": config}))
         done = subprocess.run(
             [
                 "pulumi", "up", "--stack=lab", f"--config-file={self._file}",
@@ -40,15 +41,3 @@ class Stack:
         )  # fmt: skip
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
-
-    def _with(self, edits: dict[str, Any]) -> dict[str, Any]:
-        whole = copy.deepcopy(self._committed)
-        for path, value in edits.items():
-            holder = whole["config"]
-            *parents, last = f"skillflaw:{path}".split(".")
-            for key in parents:
-                holder = holder.setdefault(key, {})
-            holder.pop(last, None)
-            if value is not None:
-                holder[last] = value
-        return whole

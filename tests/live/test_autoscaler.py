@@ -6,9 +6,8 @@ import time
 from lab.mint import Minted
 from operations.wire import Endpoint
 from tests.live import flows
+from tests.live.namespace import NAMESPACE
 from tests.live.traffic import Traffic
-
-NAMESPACE = "--namespace=skillflaw"
 
 
 def test_load_adds_a_replica_and_no_run_of_pulumi_takes_it_back(

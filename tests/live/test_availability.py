@@ -1,7 +1,6 @@
 """What users notice of a rollout, a drained node, a database that restarts: nothing, or for how long."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,9 +8,8 @@ import pytest
 from lab.mint import Minted
 from operations.wire import Endpoint
 from tests.live import flows
+from tests.live.namespace import NAMESPACE, pods
 from tests.live.traffic import Traffic
-
-NAMESPACE = "--namespace=skillflaw"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,16 +27,6 @@ def traffic(hosts: dict[str, Endpoint], minted: Minted) -> Traffic:
             "stream": (4, flows.stream(minted)),
         },
     )
-
-
-def pods(kubectl, part: str) -> dict[str, dict]:
-    """Pods of a part by name, those that leave left out."""
-    listed = kubectl("get", "pods", NAMESPACE, f"--selector=app=skillflaw-{part}", "--output=json")
-    return {
-        pod["metadata"]["name"]: pod
-        for pod in json.loads(listed)["items"]
-        if "deletionTimestamp" not in pod["metadata"]
-    }
 
 
 def restarts(kubectl) -> int:

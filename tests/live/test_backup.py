@@ -12,8 +12,7 @@ from lab.mint import Minted
 from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
-
-NAMESPACE = "--namespace=skillflaw"
+from tests.live.namespace import NAMESPACE
 
 
 def operation(*words: str) -> subprocess.CompletedProcess[str]:

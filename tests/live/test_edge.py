@@ -11,8 +11,8 @@ from lab.layout import REAL
 from lab.mint import Minted
 from operations.wire import Endpoint
 from tests.live import flows
+from tests.live.namespace import NAMESPACE
 
-NAMESPACE = "--namespace=skillflaw"
 CLOSED = (
     "/docs", "/openapi.json", "/logs", "/api/v1/users/", "/api/v1/validate/code",
     "/api/v1/build_public_tmp/00000000-0000-0000-0000-000000000000/flow",

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import secrets
 
 import pytest
@@ -12,9 +11,9 @@ from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
 from tests.live import flows
+from tests.live.namespace import NAMESPACE, pods
 from tests.live.traffic import Traffic
 
-NAMESPACE = "--namespace=skillflaw"
 OTHER = "another-key"
 
 
@@ -42,32 +41,25 @@ def other(kubectl) -> str:
     kubectl("delete", "secret", OTHER, NAMESPACE)
 
 
-def pods(kubectl) -> set[str]:
-    """The backend's pods, without those that leave."""
-    listed = kubectl("get", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--output=json")
-    every = [pod["metadata"] for pod in json.loads(listed)["items"]]
-    return {pod["name"] for pod in every if "deletionTimestamp" not in pod}
-
-
 def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
     other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
 ):
     key = minted.api_key_file.read_text()
     changed = {"secretKey": {"existing": {"secretName": OTHER, "key": "key", "version": "1"}}}
-    serving = pods(kubectl)
+    serving = pods(kubectl, "backend").keys()
 
     with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:
         refused = edited.up(changed, check=False)
     assert refused.returncode != 0
     assert f"secretKey.acceptLoss: {fingerprint(kept)}" in refused.stdout
     assert other not in refused.stdout
-    assert pods(kubectl) == serving
+    assert pods(kubectl, "backend").keys() == serving
     assert not traffic.failures
     assert traffic.count["run"] >= 5
 
     changed["secretKey"]["acceptLoss"] = fingerprint(kept)
     edited.up(changed)
-    assert not pods(kubectl) & serving
+    assert not pods(kubectl, "backend").keys() & serving
     with pytest.raises(CheckError):
         api.knows_key(hosts["app"], key)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import yaml
 
-from tests.unit.recorder import filled_in, plain, run
+from tests.stack_files import filled_in
+from tests.unit.recorder import plain, run
 
 STACKS = ("prod", "dev", "lab")
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
@@ -194,24 +193,6 @@ def whole_program() -> object:
 def engine_config(config: Mapping[str, Any]) -> dict[str, str]:
     """A stack file's sections as the engine hands them over."""
     return {f"skillflaw:{key}": json.dumps(value) for key, value in config.items()}
-
-
-def stack_file(name: str) -> dict[str, Any]:
-    """The sections of a committed stack file."""
-    config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
-    return {
-        key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
-    }
-
-
-def filled_in(name: str) -> dict[str, Any]:
-    """A stack file after the operator filled in the digests it asks for."""
-    config = stack_file(name)
-    pinned = {
-        key: f"{value}@sha256:{'a' * 64}" if str(value).startswith("ghcr.io/") and ":" not in value else value
-        for key, value in config["images"].items()
-    }
-    return config | {"images": pinned}
 
 
 def plain(value: Any) -> Any:

@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from recorder import Program, engine_config, plain, record, run, stack_file, whole_program
+from recorder import Program, engine_config, plain, record, run, whole_program
 
 from components.runtime import UPSTREAM_DEFAULTS
 from settings.rules import OWNED_ENV
+from tests.stack_files import stack_file
 
 
 def lab(**sections) -> Program:

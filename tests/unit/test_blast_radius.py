@@ -2,9 +2,10 @@
 
 import pytest
 from force_new import FORCE_NEW, identity
-from recorder import Program, run, stack_file
+from recorder import Program, run
 
 from tests.edits import EDITS, edited
+from tests.stack_files import stack_file
 
 
 def changed(before: Program, after: Program) -> set[str]:

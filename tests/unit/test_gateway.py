@@ -1,6 +1,8 @@
 """The Gateway API renders the same census as Ingress does."""
 
-from recorder import Program, run, stack_file
+from recorder import Program, run
+
+from tests.stack_files import stack_file
 
 GATEWAY = {"name": "public", "namespace": "traefik", "listener": "websecure"}
 

@@ -3,7 +3,9 @@
 import itertools
 
 import pytest
-from recorder import ROOT, Program, run, stack_file
+from recorder import ROOT, Program, run
+
+from tests.stack_files import stack_file
 
 DOCUMENTED = ROOT / "docs" / "network.md"
 

@@ -1,7 +1,9 @@
 """Every pod of every stack is hardened, Jobs included."""
 
 import pytest
-from recorder import run, stack_file
+from recorder import run
+
+from tests.stack_files import stack_file
 
 POD_SECURITY_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 

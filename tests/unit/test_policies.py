@@ -4,11 +4,12 @@ import copy
 from dataclasses import replace
 
 import pytest
-from recorder import ROOT, filled_in, plain, run, stack_file
+from recorder import ROOT, plain, run
 
 from policies.docs import page
 from policies.resources import Resource, Stack
 from policies.rules import RULES
+from tests.stack_files import filled_in, stack_file
 
 PRODUCTION = filled_in("prod")
 IN_CLUSTER = stack_file("lab") | {

@@ -4,7 +4,10 @@ import json
 import re
 
 import pytest
-from recorder import SECRET_MARK, SENTINEL, plain, run, stack_file
+from recorder import SECRET_MARK, SENTINEL, plain, run
+
+from tests.edits import PROTECTED
+from tests.stack_files import stack_file
 
 
 @pytest.fixture(scope="module")
@@ -186,19 +189,6 @@ def test_the_generated_key_is_a_url_safe_fernet_key(lab):
 
 # --- protection --------------------------------------------------------------------------------
 
-STATEFUL = {
-    "namespace",
-    "storage-claim",
-    "database",
-    "database-claim",
-    "database-secret",
-    "database-password",
-    "secret-key-bytes",
-    "secret-key-secret",
-    "superuser-password",
-    "backup-claim",
-}
-
 
 def protected(**sections):
     config = stack_file("lab") | {
@@ -217,7 +207,7 @@ def test_protection_keeps_everything_that_cannot_be_made_again():
         for declared in resources
         if declared.request.protect and not declared.type.startswith("skillflaw:")
     }
-    assert kept == STATEFUL
+    assert kept == PROTECTED
     for declared in resources:
         if declared.name in kept and declared.type.startswith("kubernetes:"):
             assert declared.request.retainOnDelete, declared.urn

@@ -1,12 +1,12 @@
 """Each rule refuses what it was made for, and says how to get out."""
 
 import pytest
-from recorder import stack_file
 
 from settings.frozen import MIGRATIONS, frozen
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.rules import RULES
+from tests.stack_files import stack_file
 
 DIGEST = "@sha256:" + "a" * 64
 SAFE = {

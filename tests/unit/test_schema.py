@@ -5,10 +5,11 @@ import json
 import jsonschema
 import pytest
 import yaml
-from recorder import ROOT, stack_file
+from recorder import ROOT
 
 from settings.reference import reference
 from settings.schema import stack_schema
+from tests.stack_files import stack_file
 
 FILE = ROOT / "stack.schema.json"
 

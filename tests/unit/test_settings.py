@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pulumi
 import pytest
-from recorder import SENTINEL, stack_file
+from recorder import SENTINEL
 
 from settings.load import parse
 from settings.problems import SettingsError
+from tests.stack_files import stack_file
 
 load = import_module("settings.load")  # the package's name `load` is the function
 

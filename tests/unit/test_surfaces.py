@@ -4,7 +4,9 @@ import itertools
 import json
 
 import pytest
-from recorder import run, stack_file
+from recorder import run
+
+from tests.stack_files import stack_file
 
 HOSTS = {"api": "api.skillflaw.test", "app": "app.skillflaw.test", "docs": "docs.skillflaw.test"}
 WORKLOAD = {"app": "frontend", "docs": "docs"}

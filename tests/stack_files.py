@@ -1,0 +1,25 @@
+"""The committed stack files, as the rings read them."""
+
+from typing import Any
+
+import yaml
+
+from lab.layout import PROJECT
+
+
+def stack_file(name: str) -> dict[str, Any]:
+    """The sections of a committed stack file."""
+    config = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())["config"]
+    return {
+        key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
+    }
+
+
+def filled_in(name: str) -> dict[str, Any]:
+    """A stack file after the operator filled in the digests it asks for."""
+    config = stack_file(name)
+    pinned = {
+        key: f"{value}@sha256:{'a' * 64}" if str(value).startswith("ghcr.io/") and ":" not in value else value
+        for key, value in config["images"].items()
+    }
+    return config | {"images": pinned}
