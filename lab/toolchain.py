@@ -46,6 +46,8 @@ class Program:
 
 
 _MINOR = KUBERNETES.split(".")[1]
+_PULUMI_TAGS = "osusergo,grpcnotrace"
+"""The engine's own. Its providers have the same, and the same versions of what they share, so that it is compiled once."""
 PROGRAMS = {
     "kubernetes": Program(
         module="kubernetes",
@@ -69,14 +71,16 @@ PROGRAMS = {
         module="pulumi",
         package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
         variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{PULUMI}"},
-        tags="osusergo,grpcnotrace",
+        tags=_PULUMI_TAGS,
     ),
     "pulumi-resource-kubernetes": Program(
-        module="pulumi-kubernetes",
+        module="pulumi-providers",
+        package="./kubernetes",
+        tags=_PULUMI_TAGS,
         variables={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0"},
         unoptimized="github.com/pulumi/pulumi-kubernetes/sdk/v4/go/...",
     ),
-    "pulumi-resource-random": Program(module="pulumi-random"),
+    "pulumi-resource-random": Program(module="pulumi-providers", package="./random", tags=_PULUMI_TAGS),
 }  # fmt: skip
 ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
 """Needed by no lab: `prepare` leaves it out."""
