@@ -11,6 +11,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 from pydantic import BaseModel, ValidationError
 
+from settings.meaning import meanings
 from settings.problems import Problem, SettingsError
 from settings.rules import RULES
 from settings.sections import Settings
@@ -214,8 +215,12 @@ def _keys(annotation: Any) -> list[str]:
 
 
 def _describe(holder: Any, path: str) -> str:
-    field = _field(holder, re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1])
-    return field.description if field and field.description else ""
+    alias = re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1]
+    for model in _models(holder):
+        for name, field in model.model_fields.items():
+            if field.alias == alias:
+                return meanings(model).get(name, "")
+    return ""
 
 
 _SECRETIVE = re.compile(r"secret|password|token|key|env|kubeconfig", re.IGNORECASE)

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from settings import sections
 from settings.load import SECRET_KEYS
+from settings.meaning import meanings
 from settings.sections import Settings
 
 
@@ -11,6 +13,10 @@ def stack_schema() -> dict[str, Any]:
     """A schema that completes and checks `Pulumi.<stack>.yaml`; cross-section rules are the program's."""
     settings = Settings.model_json_schema(by_alias=True)
     definitions = settings.pop("$defs")
+    for name, definition in definitions.items():
+        section = getattr(sections, name, None)
+        for field, meaning in meanings(section).items() if section else ():
+            definition["properties"][section.model_fields[field].alias]["description"] = meaning
     secrets = {
         key: {
             "type": "object",

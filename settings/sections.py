@@ -27,7 +27,7 @@ class Section(BaseModel):
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
         coerce_numbers_to_str=True,
     )
 
