@@ -22,7 +22,7 @@ elif kept in (None, mine, accepted):
 else:
     print("REFUSED: the data was made with key", kept, "and the mounted key is", mine, file=sys.stderr)
     print("Mount the old key again. To give up what it encrypts (stored credentials, API keys,",
-          "sessions), set secretKey.acceptLoss:", kept, file=sys.stderr)
+          f'sessions), set secretKey.acceptLoss: "{{kept}}"', file=sys.stderr)
     sys.exit({REFUSED})
 """
 """`python3 -c SCRIPT check|record KEY_FILE KEPT_FILE [ACCEPTED]`.

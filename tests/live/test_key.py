@@ -51,7 +51,7 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
     with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:
         refused = edited.up(changed, check=False)
     assert refused.returncode != 0
-    assert f"secretKey.acceptLoss: {fingerprint(kept)}" in refused.stdout
+    assert f'secretKey.acceptLoss: "{fingerprint(kept)}"' in refused.stdout
     assert other not in refused.stdout
     assert pods(kubectl, "backend").keys() == serving
     assert not traffic.failures

@@ -46,7 +46,7 @@ def test_another_key_is_refused_and_both_fingerprints_are_named(guard):
     assert refused.returncode == REFUSED
     assert fingerprint(OLD) in refused.stderr
     assert fingerprint(NEW) in refused.stderr
-    assert f"secretKey.acceptLoss: {fingerprint(OLD)}" in refused.stderr
+    assert f'secretKey.acceptLoss: "{fingerprint(OLD)}"' in refused.stderr
 
 
 def test_a_check_changes_nothing(guard):
