@@ -1,7 +1,7 @@
 """The newest program over the state of each released version: nothing that holds data is replaced or deleted.
 
-A release adds `tests/fixtures/states/VERSION`: the stack file of a stack `released`, and what `pulumi stack export` says of
-it, without stack traces. Its secrets belong to a simulated cluster that is long gone.
+A release adds `tests/fixtures/states/VERSION` (`python -m tests.engine.release`): the stack file of a stack `released`, and
+what `pulumi stack export` says of it. Its secrets belong to a simulated cluster that is long gone.
 """
 
 import json
