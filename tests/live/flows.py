@@ -7,12 +7,15 @@ from operations.wire import Endpoint
 from tests.live.traffic import Ask
 
 SLOW = "lab-slow"
-SLOW_SECONDS = 12
 ANSWER = "async def message_response(self) -> Message:\n"
+WAIT = """\
+        import asyncio
+        await asyncio.sleep(float(getattr(self.input_value, "text", self.input_value)))
+"""
 
 
 def make_slow(backend: Endpoint, key: str) -> None:
-    """A flow that streams: its first event comes at once, its answer after SLOW_SECONDS."""
+    """A flow that streams: its first event comes at once, its answer after as many seconds as it is told."""
     replace_flow(backend, key, _slow)
 
 
@@ -21,8 +24,7 @@ def _slow(templates: dict) -> dict:
     (output,) = [node for node in flow["data"]["nodes"] if node["data"]["type"] == "ChatOutput"]
     code = output["data"]["node"]["template"]["code"]
     assert ANSWER in code["value"]
-    wait = f"        import asyncio\n        await asyncio.sleep({SLOW_SECONDS})\n"
-    code["value"] = code["value"].replace(ANSWER, ANSWER + wait)
+    code["value"] = code["value"].replace(ANSWER, ANSWER + WAIT)
     return flow
 
 
@@ -50,14 +52,14 @@ def run(minted: Minted) -> Ask:
     return ask
 
 
-def stream(minted: Minted) -> Ask:
-    """A long flow, read event by event to its end."""
+def stream(minted: Minted, seconds: int) -> Ask:
+    """A flow of so many seconds, read event by event to its end."""
     key = minted.api_key_file.read_text()
 
     async def ask(client: httpx2.AsyncClient) -> None:
         async with client.stream(
             "POST", f"/api/v1/run/{SLOW}", params={"stream": "true"},
-            json=question("take your time"), headers={"x-api-key": key},
+            json=question(str(seconds)), headers={"x-api-key": key},
         ) as answer:  # fmt: skip
             assert answer.status_code == 200
             events = [line async for line in answer.aiter_lines() if line]

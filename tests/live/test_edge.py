@@ -17,6 +17,8 @@ CLOSED = (
     "/docs", "/openapi.json", "/logs", "/api/v1/users/", "/api/v1/validate/code",
     "/api/v1/build_public_tmp/00000000-0000-0000-0000-000000000000/flow",
 )  # fmt: skip
+LONG = 65
+"""Seconds of a flow: more than the 60 after which proxies that were not told give up, less than the lab's 60 + 15."""
 
 
 def certificate(kubectl, name: str, host: str) -> None:
@@ -88,11 +90,11 @@ def test_both_kinds_of_route_stream_and_stay_closed(
         assert client.get("/health").status_code == 200
         began = time.monotonic()
         with client.stream(
-            "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=flows.question("slowly")
+            "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=flows.question(str(LONG))
         ) as answer:  # fmt: skip
             seconds = [time.monotonic() - began for line in answer.iter_lines() if line]
-    assert seconds[0] < flows.SLOW_SECONDS / 2
-    assert seconds[-1] >= flows.SLOW_SECONDS
+    assert seconds[0] < 10
+    assert seconds[-1] >= LONG
     for surface in ("app", "docs"):
         with hosts[surface].client() as client:
             assert client.get("/").status_code == 200
