@@ -28,6 +28,12 @@ def _slow(templates: dict) -> dict:
     return flow
 
 
+async def alive(client: httpx2.AsyncClient) -> None:
+    """The cheapest path."""
+    answer = await client.get("/health")
+    assert answer.status_code == 200, answer.text
+
+
 async def health(client: httpx2.AsyncClient) -> None:
     """The path that asks database and cache."""
     answer = await client.get("/health_check")
