@@ -14,6 +14,7 @@ from lab.toolchain import Tools
 from operations import stack
 from operations.wire import Endpoint, resolved
 from tests.conftest import require
+from tests.live.namespace import NAMESPACE
 from tests.live.stack import Stack
 
 
@@ -22,6 +23,17 @@ def lab(tools: Tools) -> None:
     """Makes `pulumi` and `kubectl` of this process and its children mean the lab."""
     require(REAL, "python -m lab up")
     os.environ.update(pulumi.environment(REAL, tools))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """A failure is told with what the cluster has to say of it."""
+    report = yield
+    kubectl = getattr(item, "funcargs", {}).get("kubectl")
+    if report.failed and kubectl:
+        events = kubectl("get", "events", NAMESPACE, "--sort-by=.metadata.creationTimestamp")
+        report.sections.append(("events", "\n".join(events.splitlines()[-60:])))
+    return report
 
 
 @pytest.fixture(scope="session")

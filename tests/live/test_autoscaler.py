@@ -20,7 +20,7 @@ def test_load_adds_a_replica_and_no_run_of_pulumi_takes_it_back(
         while replicas(kubectl) != 3 and time.monotonic() < until:
             kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE)
     assert replicas(kubectl) == 3
-    assert not traffic.failures
+    assert not traffic.failures, traffic.story
     scaler = json.loads(
         kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE, "--output=json")
     )

@@ -49,7 +49,7 @@ def test_a_new_configuration_replaces_every_pod_and_fails_no_request(edited, kub
     with traffic:
         edited.up({"backend.env": {"SKILLFLAW_LOG_LEVEL": "WARNING"}})
     assert not before.keys() & pods(kubectl, "backend").keys()
-    assert not traffic.failures
+    assert not traffic.failures, traffic.story
     assert traffic.count["stream"] >= 5
     assert traffic.count["long stream"] >= 2
 
@@ -84,7 +84,7 @@ def test_a_drained_node_without_state_fails_no_request(kubectl, traffic, hosts):
             kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
             kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=180s")
     assert {pod["spec"]["nodeName"] for pod in pods(kubectl, "backend").values()} == {kept}
-    assert not traffic.failures
+    assert not traffic.failures, traffic.story
     # Both replicas on one node now; the next test wants them apart again.
     kubectl("delete", "pod", next(iter(pods(kubectl, "backend"))), NAMESPACE)
     kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=180s")

@@ -54,7 +54,7 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
     assert f'secretKey.acceptLoss: "{fingerprint(kept)}"' in refused.stdout
     assert other not in refused.stdout
     assert pods(kubectl, "backend").keys() == serving
-    assert not traffic.failures
+    assert not traffic.failures, traffic.story
     assert traffic.count["run"] >= 5
 
     changed["secretKey"]["acceptLoss"] = fingerprint(kept)

@@ -13,6 +13,9 @@ import httpx2
 MOST_SECONDS = 900
 """No test keeps it up for longer."""
 
+MOST_AT_ONCE = 10
+"""Of one kind: a backend that is slow for a moment is not buried under what piled up meanwhile."""
+
 Ask = Callable[[httpx2.AsyncClient], Awaitable[None]]
 """Asks once; raises when the answer is not what it must be."""
 
@@ -50,6 +53,14 @@ class Traffic:
         return [asked for asked in self.asked if asked.failure]
 
     @property
+    def story(self) -> str:
+        """What each kind met, for who reads why a test failed."""
+        return "\n".join(
+            f"{kind}: {number} asked, slowest {max(it.seconds for it in self.asked if it.kind == kind):.1f} s"
+            for kind, number in self.count.items()
+        ) + "".join(f"\n{it.begun:6.1f} s +{it.seconds:.1f} s {it.kind}: {it.failure}" for it in self.failures)
+
+    @property
     def count(self) -> Counter[str]:
         return Counter(asked.kind for asked in self.asked)
 
@@ -64,14 +75,18 @@ class Traffic:
     async def _keep_asking(
         self, client: httpx2.AsyncClient, kind: str, every: float, ask: Ask, under_way: asyncio.TaskGroup
     ) -> None:
+        places = asyncio.Semaphore(MOST_AT_ONCE)
         while not self._stop.is_set() and self.since_start() < MOST_SECONDS:
-            under_way.create_task(self._ask(client, kind, ask))
+            await places.acquire()
+            under_way.create_task(self._ask(client, kind, ask, places))
             await asyncio.sleep(every)
 
-    async def _ask(self, client: httpx2.AsyncClient, kind: str, ask: Ask) -> None:
+    async def _ask(self, client: httpx2.AsyncClient, kind: str, ask: Ask, places: asyncio.Semaphore) -> None:
         begun, failure = self.since_start(), None
         try:
             await ask(client)
         except (httpx2.HTTPError, AssertionError) as error:
             failure = f"{type(error).__name__}: {error}"[:300]
+        finally:
+            places.release()
         self.asked.append(Asked(kind, begun, self.since_start() - begun, failure))
