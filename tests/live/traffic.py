@@ -58,7 +58,9 @@ class Traffic:
         return "\n".join(
             f"{kind}: {number} asked, slowest {max(it.seconds for it in self.asked if it.kind == kind):.1f} s"
             for kind, number in self.count.items()
-        ) + "".join(f"\n{it.begun:6.1f} s +{it.seconds:.1f} s {it.kind}: {it.failure}" for it in self.failures)
+        ) + "".join(
+            f"\n{it.begun:6.1f} s +{it.seconds:.1f} s {it.kind}: {it.failure}" for it in self.failures
+        )
 
     @property
     def count(self) -> Counter[str]:
