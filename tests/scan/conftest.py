@@ -4,11 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.scan import rendered
+from tests.scan import rendered, scanners
 from tests.scan.scanners import SCANNERS
 
 Found = set[tuple[str, str, str]]
 """Scanner, rule and object, the last as `stack/Kind/name`."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared() -> None:
+    scanners.prepare()
 
 
 @pytest.fixture(scope="session")

@@ -39,10 +39,9 @@ def checkov(file: Path) -> Iterator[Finding]:
 
 def kube_score(file: Path) -> Iterator[Finding]:
     """Every critical comment."""
-    program = toolchain.kube_score(lambda words: None)
     version = ".".join(toolchain.KUBERNETES.split(".")[:2])
     done = subprocess.run(
-        [program, "score", f"--kubernetes-version=v{version}", "--output-format=json", file],
+        [_kube_score(), "score", f"--kubernetes-version=v{version}", "--output-format=json", file],
         capture_output=True,
         text=True,
         check=False,
@@ -54,6 +53,12 @@ def kube_score(file: Path) -> Iterator[Finding]:
 
 
 SCANNERS = {"checkov": checkov, "kube-score": kube_score}
+
+
+def prepare() -> None:
+    """Installs what the cache lacks. Not safe to do twice at once."""
+    _checkov()
+    _kube_score()
 
 
 def _checkov() -> Path:
@@ -69,3 +74,7 @@ def _checkov() -> Path:
         assert done.returncode == 0, done.stderr
         unfinished.replace(folder)
     return folder
+
+
+def _kube_score() -> Path:
+    return toolchain.kube_score(lambda words: None)
