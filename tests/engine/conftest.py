@@ -29,6 +29,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def worker() -> str:
+    """Of the processes that run tests side by side, this one: each has stacks of its own."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "alone")
+
+
+@pytest.fixture(scope="session")
 def reader(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A kubeconfig of one who may look at everything and touch nothing, as the jobs that only preview."""
     role = {
@@ -57,9 +63,9 @@ def reader(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def running(environment: dict[str, str], program: Path) -> Iterator[Stack]:
+def running(environment: dict[str, str], program: Path, worker: str) -> Iterator[Stack]:
     """The whole topology, up; made once, because that takes ten times as long as an edit."""
-    with Stack(program, "engine-whole", environment) as stack:
+    with Stack(program, f"engine-whole-{worker}", environment) as stack:
         stack.up()
         yield stack
 
@@ -75,7 +81,7 @@ def whole(running: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def fresh(environment: dict[str, str], program: Path) -> Iterator[Stack]:
+def fresh(environment: dict[str, str], program: Path, worker: str) -> Iterator[Stack]:
     """A stack of which nothing exists yet."""
-    with Stack(program, "engine-fresh", environment) as stack:
+    with Stack(program, f"engine-fresh-{worker}", environment) as stack:
         yield stack

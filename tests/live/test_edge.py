@@ -1,14 +1,15 @@
 """How public hosts reach the cluster: certificates, streams, and the Gateway API in the Ingress's place."""
 
 import json
+import threading
 import time
 
 import httpx2
-import pytest
 
 from lab import pki
 from lab.layout import REAL
 from lab.mint import Minted
+from lab.process import wait_for
 from operations.wire import Endpoint
 from tests.live import flows
 from tests.live.namespace import NAMESPACE
@@ -69,35 +70,59 @@ def test_an_issuer_finds_what_it_must_know_on_every_route(edited, kubectl, hosts
         kubectl("delete", "secret", *wanted, NAMESPACE)
 
 
-@pytest.fixture(params=["ingress", "gateway"])
-def edge(request, edited) -> str:
-    """Both renderers of the census, one after the other."""
-    if request.param == "gateway":
-        edited.up({"edge": {"gateway": {"name": "public", "namespace": "traefik", "listener": "websecure"}}})
-    return request.param
-
-
-def test_both_kinds_of_route_stream_and_stay_closed(
-    edge, kubectl, hosts: dict[str, Endpoint], minted: Minted
-):
-    key = minted.api_key_file.read_text()
-    flows.make_slow(hosts["app"], key)
-    kinds = {"ingress": "ingresses", "gateway": "httproutes"}
-    assert len(kubectl("get", kinds[edge], NAMESPACE, "--output=name").split()) == 3
-    with hosts["api"].client(key) as client:
+def serves(kubectl, hosts: dict[str, Endpoint], routes: str) -> None:
+    """Every public host has a route of this kind, what is closed stays closed, and HTTP leads to HTTPS."""
+    assert len(kubectl("get", routes, NAMESPACE, "--output=name").split()) == 3
+    with hosts["api"].client() as client:
         for path in CLOSED:
             assert client.get(path).status_code == 404, path
         assert client.get("/health").status_code == 200
-        began = time.monotonic()
-        with client.stream(
-            "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=flows.question(str(LONG))
-        ) as answer:  # fmt: skip
-            seconds = [time.monotonic() - began for line in answer.iter_lines() if line]
-    assert seconds[0] < 10
-    assert seconds[-1] >= LONG
     for surface in ("app", "docs"):
         with hosts[surface].client() as client:
             assert client.get("/").status_code == 200
     plain = httpx2.get("http://api.skillflaw.test/health", trust_env=False)
     assert plain.is_redirect
     assert plain.headers["location"] == "https://api.skillflaw.test/health"
+
+
+class LongFlow:
+    """A flow that streams for `LONG` seconds, read in a thread of its own."""
+
+    def __init__(self, api: Endpoint, key: str) -> None:
+        self.seconds: list[float] = []
+        """When each event came."""
+        self._read = threading.Thread(target=self._run, args=(api, key))
+        self._read.start()
+        wait_for(lambda: self.seconds, 10, "the first event of a long flow")
+
+    def _run(self, api: Endpoint, key: str) -> None:
+        began = time.monotonic()
+        told = flows.question(str(LONG))
+        with (
+            api.client(key) as client,
+            client.stream(
+                "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=told
+            ) as answer,
+        ):
+            for line in answer.iter_lines():
+                if line:
+                    self.seconds.append(time.monotonic() - began)
+
+    def last(self) -> float:
+        self._read.join()
+        return self.seconds[-1]
+
+
+def test_both_kinds_of_route_stream_and_stay_closed_and_a_switch_cuts_no_flow(
+    edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
+):
+    key = minted.api_key_file.read_text()
+    flows.make_slow(hosts["app"], key)
+    by_ingress = LongFlow(hosts["api"], key)
+    serves(kubectl, hosts, "ingresses")
+    edited.up({"edge": {"gateway": {"name": "public", "namespace": "traefik", "listener": "websecure"}}})
+    assert kubectl("get", "ingresses", NAMESPACE, "--output=name") == ""
+    by_gateway = LongFlow(hosts["api"], key)
+    serves(kubectl, hosts, "httproutes")
+    assert by_ingress.last() >= LONG
+    assert by_gateway.last() >= LONG

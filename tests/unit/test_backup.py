@@ -1,11 +1,11 @@
 """Backups: when, what, on what, and who may read what they hold."""
 
 import pytest
-from recorder import Program, run
 
 from settings.load import parse
 from settings.problems import SettingsError
 from tests.stack_files import stack_file
+from tests.unit.recorder import Program, run
 
 
 def lab(**sections) -> Program:

@@ -1,11 +1,11 @@
 """Every edit of a stack file changes exactly what it must."""
 
 import pytest
-from force_new import FORCE_NEW, identity
-from recorder import Program, run
 
 from tests.edits import EDITS, edited
 from tests.stack_files import stack_file
+from tests.unit.force_new import FORCE_NEW, identity
+from tests.unit.recorder import Program, run
 
 
 def changed(before: Program, after: Program) -> set[str]:

@@ -7,12 +7,12 @@ import pulumi
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recorder import SENTINEL, engine_config, record, whole_program
 
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.sections import Settings
 from tests.stack_files import stack_file
+from tests.unit.recorder import SENTINEL, engine_config, record, whole_program
 
 LAB = stack_file("lab")
 

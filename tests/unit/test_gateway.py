@@ -1,8 +1,7 @@
 """The Gateway API renders the same census as Ingress does."""
 
-from recorder import Program, run
-
 from tests.stack_files import stack_file
+from tests.unit.recorder import Program, run
 
 GATEWAY = {"name": "public", "namespace": "traefik", "listener": "websecure"}
 

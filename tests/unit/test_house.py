@@ -3,7 +3,8 @@
 import ast
 
 import pytest
-from recorder import ROOT
+
+from tests.unit.recorder import ROOT
 
 COMPONENTS = sorted(ROOT.glob("components/*.py"))
 SETTINGS = sorted(ROOT.glob("settings/*.py"))

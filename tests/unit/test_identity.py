@@ -8,10 +8,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from recorder import ROOT
 from typer.testing import CliRunner
 
 from operations.__main__ import app
+from tests.unit.recorder import ROOT
 
 
 def signed(claims):

@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
-from recorder import ROOT, Program, run
 
 from tests.stack_files import stack_file
+from tests.unit.recorder import ROOT, Program, run
 
 DOCUMENTED = ROOT / "docs" / "network.md"
 

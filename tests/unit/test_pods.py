@@ -1,9 +1,9 @@
 """Every pod of every stack is hardened, Jobs included."""
 
 import pytest
-from recorder import run
 
 from tests.stack_files import stack_file
+from tests.unit.recorder import run
 
 POD_SECURITY_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 

@@ -4,12 +4,12 @@ import copy
 from dataclasses import replace
 
 import pytest
-from recorder import ROOT, plain, run
 
 from policies.docs import page
 from policies.resources import Resource, Stack
 from policies.rules import RULES
 from tests.stack_files import filled_in, stack_file
+from tests.unit.recorder import ROOT, plain, run
 
 PRODUCTION = filled_in("prod")
 IN_CLUSTER = stack_file("lab") | {

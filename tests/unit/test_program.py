@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from recorder import SECRET_MARK, SENTINEL, plain, run
 
 from tests.edits import PROTECTED
 from tests.stack_files import stack_file
+from tests.unit.recorder import SECRET_MARK, SENTINEL, plain, run
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from recorder import SECRET_MARK, record
+
+from tests.unit.recorder import SECRET_MARK, record
 
 
 def config_map(name: str, **data: pulumi.Input[str]) -> k8s.core.v1.ConfigMap:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from recorder import ROOT
+from tests.unit.recorder import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 VERSIONS = re.findall(r"^## (\d+\.\d+\.\d+)$", CHANGELOG, re.MULTILINE)

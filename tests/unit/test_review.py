@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from recorder import ROOT
 from typer.testing import CliRunner
 
 from operations.__main__ import app
@@ -13,6 +12,7 @@ from operations.review.gate import NOTHING
 from operations.review.markdown import CUT, markdown
 from operations.review.preview import read
 from operations.review.verdict import judge
+from tests.unit.recorder import ROOT
 
 PREVIEWS = ROOT / "tests" / "fixtures" / "previews"
 

@@ -5,11 +5,11 @@ import json
 import jsonschema
 import pytest
 import yaml
-from recorder import ROOT
 
 from settings.reference import reference
 from settings.schema import stack_schema
 from tests.stack_files import stack_file
+from tests.unit.recorder import ROOT
 
 FILE = ROOT / "stack.schema.json"
 

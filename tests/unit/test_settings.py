@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pulumi
 import pytest
-from recorder import SENTINEL
 
 from settings.load import parse
 from settings.problems import SettingsError
 from tests.stack_files import stack_file
+from tests.unit.recorder import SENTINEL
 
 load = import_module("settings.load")  # the package's name `load` is the function
 

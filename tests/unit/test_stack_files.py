@@ -2,12 +2,12 @@
 
 import pytest
 import yaml
-from recorder import ROOT
 
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.sections import Settings
 from tests.stack_files import filled_in, stack_file
+from tests.unit.recorder import ROOT
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 FILES = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))

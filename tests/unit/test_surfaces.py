@@ -4,9 +4,9 @@ import itertools
 import json
 
 import pytest
-from recorder import run
 
 from tests.stack_files import stack_file
+from tests.unit.recorder import run
 
 HOSTS = {"api": "api.skillflaw.test", "app": "app.skillflaw.test", "docs": "docs.skillflaw.test"}
 WORKLOAD = {"app": "frontend", "docs": "docs"}

@@ -6,10 +6,10 @@ import subprocess
 import pytest
 import typer
 import yaml
-from recorder import ROOT
 
 from lab.toolchain import PULUMI
 from operations.__main__ import app
+from tests.unit.recorder import ROOT
 
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FILES if path.parent.name == "workflows"}
