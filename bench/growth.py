@@ -1,5 +1,6 @@
 """How the program grows: the stack's components once, and many times over."""
 
+import gc
 import time
 
 import pulumi
@@ -31,6 +32,7 @@ def seconds_per_copy(settings: Settings, copies: int) -> float:
     """Time to declare the components of one stack, when that many are declared in one program."""
 
     def program() -> None:
+        gc.disable()  # as the program itself
         cluster = k8s.Provider("cluster", context="bench")
         for number in range(copies):
             _compose(settings, f"copy-{number}", pulumi.ResourceOptions(provider=cluster))

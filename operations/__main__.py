@@ -1,9 +1,7 @@
 """The command line: `python -m operations --help`."""
 
-import contextlib
 import os
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from operations import recover as recovery
 from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
+from operations.told import told
 from operations.validate.plan import Visitor, compose
 from operations.validate.report import report
 from operations.wire import Endpoint, resolved
@@ -62,7 +61,7 @@ def validate(
 
     Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
     """
-    with _told(f"cannot validate {stack}"):
+    with told(f"cannot validate {stack}"):
         known = stacks.read(stack)
         visitor = Visitor(
             flow=flow,
@@ -98,7 +97,7 @@ def backup(stack: StackName) -> None:
 
     Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
     """
-    with _told(f"cannot back up {stack}"):
+    with told(f"cannot back up {stack}"):
         console.print(backups.take(*_backups(stack)), soft_wrap=True)
 
 
@@ -111,7 +110,7 @@ def restore(
 
     Exit codes: 0, restored and serving; 2, refused or failed.
     """
-    with _told(f"cannot restore {stack}"):
+    with told(f"cannot restore {stack}"):
         console.print(backups.restore(*_backups(stack), backup, console.print), soft_wrap=True)
 
 
@@ -121,7 +120,7 @@ def recover(stack: StackName) -> None:
 
     Exit codes: 0, recovered; 2, not.
     """
-    with _told(f"cannot recover {stack}"):
+    with told(f"cannot recover {stack}"):
         console.print(f"{stack}: recovered", *recovery.recover(stack), sep="\n  ")
 
 
@@ -130,15 +129,6 @@ def _backups(stack: str) -> tuple[Kubectl, str]:
     if not known.backup_cron_job:
         raise ProgramError("it has no backups: write backup.schedule into its stack file and run pulumi up")
     return Kubectl(known.context, known.namespace), known.backup_cron_job
-
-
-@contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (ProgramError, OSError) as error:
-        console.print(f"{what}: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
 
 
 def _secret(variable: str, file: Path | None) -> str:

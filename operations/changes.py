@@ -1,7 +1,5 @@
 """Commands about a change before it happens, and about what happened beside it; what a workflow's steps call."""
 
-import contextlib
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +7,13 @@ from typing import Annotated
 import typer
 
 from operations import github, identity
-from operations.program import ProgramError
 from operations.review import gate
 from operations.review.drift import drift, drifted
 from operations.review.markdown import MARKER, markdown
 from operations.review.preview import PreviewError, read
 from operations.review.text import text
 from operations.review.verdict import Review, Verdict, failed, judge
+from operations.told import told
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -88,7 +86,7 @@ def comment(
     file: Annotated[Path, typer.Argument(help="A review in Markdown.")],
 ) -> None:
     """Makes a review the pull request's one comment of its kind."""
-    with _told():
+    with told(f"cannot comment on {pull_request}"):
         github.comment(pull_request, file, MARKER)
 
 
@@ -98,7 +96,7 @@ def issue(
     file: Annotated[Path, typer.Argument(help="Its text, in Markdown.")],
 ) -> None:
     """Makes a file the text of the one open issue of a title."""
-    with _told():
+    with told(f"cannot write issue {title!r}"):
         github.issue(title, file)
 
 
@@ -108,7 +106,7 @@ def reviewed(
     folder: Annotated[Path, typer.Option(help="Where `review.json` is written.")] = Path("reviews"),
 ) -> None:
     """Fetches the review that a commit's pull request was agreed to with, or an empty one: nothing was agreed to."""
-    with _told():
+    with told(f"cannot find the review of {commit}"):
         if not github.reviewed(commit, folder):
             folder.mkdir(exist_ok=True)
             (folder / "review.json").write_text(gate.NOTHING)
@@ -123,15 +121,5 @@ def identity_command(
     ] = False,
 ) -> None:
     """Prints a token that says who this CI job is."""
-    with _told():
+    with told(f"cannot get a token for {audience}"):
         typer.echo(identity.credential(audience) if kubectl else identity.token(audience))
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Tells a program's refusal without a traceback."""
-    try:
-        yield
-    except ProgramError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None

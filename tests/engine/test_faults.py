@@ -16,6 +16,9 @@ from tests.engine.stack import Stack
 
 KILLS = 20
 
+pytestmark = pytest.mark.timeout(1800)
+"""The kills alone take 240 s on an idle machine; here they give way to the live ring."""
+
 
 @pytest.fixture
 def small(fresh: Stack) -> Stack:

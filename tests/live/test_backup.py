@@ -12,7 +12,7 @@ from lab.mint import Minted
 from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
-from tests.live.namespace import NAMESPACE
+from tests.live.namespace import NAMESPACE, pods
 
 
 def operation(*words: str) -> subprocess.CompletedProcess[str]:
@@ -110,8 +110,7 @@ def test_a_backup_that_does_not_fit_is_refused_before_anything_stops(
 ):
     newest = folder / finished(folder)[-1]
     whole = {name: (newest / name).read_bytes() for name in (file, "checksums")}
-    backends = ("get", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--output=name")
-    before = kubectl(*backends)
+    before = pods(kubectl, "backend").keys()
     (newest / file).write_bytes(content)
     if hidden:
         (newest / "checksums").write_bytes(checksums(newest))
@@ -121,6 +120,6 @@ def test_a_backup_that_does_not_fit_is_refused_before_anything_stops(
         for name, kept in whole.items():
             (newest / name).write_bytes(kept)
     assert refused.returncode == 2
-    assert reason in refused.stdout
-    assert kubectl(*backends) == before
+    assert reason in refused.stderr
+    assert pods(kubectl, "backend").keys() == before
     api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)

@@ -57,9 +57,9 @@ def outside() -> Iterator[None]:
 
 
 def pods_of(kubectl, namespace: str, selector: str) -> list[dict]:
-    return json.loads(
-        kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")
-    )["items"]
+    """Those that stay: one that leaves listens no more."""
+    listed = kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")
+    return [pod for pod in json.loads(listed)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 @pytest.fixture(scope="module")

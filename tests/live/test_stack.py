@@ -3,8 +3,7 @@
 import subprocess
 
 from lab.layout import PROJECT
-
-NAMESPACE = "skillflaw"
+from tests.live.namespace import pods
 
 
 def test_another_preview_of_the_running_stack_finds_nothing_to_change():
@@ -19,18 +18,15 @@ def test_another_preview_of_the_running_stack_finds_nothing_to_change():
 
 
 def test_the_backend_runs_on_both_nodes_and_both_zones(kubectl):
-    nodes = kubectl(
-        "get", "pods", f"--namespace={NAMESPACE}", "--selector=app=skillflaw-backend",
-        "--output=jsonpath={.items[*].spec.nodeName}",
-    )  # fmt: skip
-    assert sorted(nodes.split()) == ["node-1", "node-2"]
+    nodes = [pod["spec"]["nodeName"] for pod in pods(kubectl, "backend").values()]
+    assert sorted(nodes) == ["node-1", "node-2"]
 
 
 def test_the_namespace_enforces_the_restricted_pod_security_standard(kubectl):
     enforced = kubectl(
         "get",
         "namespace",
-        NAMESPACE,
+        "skillflaw",
         r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}",
     )
     assert enforced == "restricted"

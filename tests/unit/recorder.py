@@ -7,6 +7,7 @@ out what was declared only after everything was.
 
 import asyncio
 import functools
+import gc
 import hashlib
 import json
 import runpy
@@ -171,7 +172,11 @@ def record(
         pulumi.runtime.set_all_config(dict(config or {}), [])
         await run_in_stack(lambda: program() and None)
 
-    asyncio.run(engine())
+    try:
+        asyncio.run(engine())
+    finally:
+        # The program turns it off for its own process, not for one that runs hundreds of programs.
+        gc.enable()
     return recorded
 
 
