@@ -15,13 +15,14 @@ down: environment
 	@$(PYTHON) -m lab down --simulated
 
 test: environment
+	@$(PYTHON) -m lab up
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@nice -n 19 $(PYTHON) -m lab up --simulated
 	@# What needs no real nodes runs beside what does, and gives way to it: a backend that is starved for half a minute
-	@# is taken out of its Service, as it should be. The files that take longest come first.
+	@# is taken out of its Service, as it should be. The engine's files take longest, so they come first.
 	log=$$(mktemp); nice -n 19 $(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder \
 			tests/engine tests/scan tests/unit > $$log 2>&1 & others=$$!; \
-		$(PYTHON) -m lab up && $(PYTHON) -m pytest tests/live; live=$$?; \
+		$(PYTHON) -m pytest tests/live; live=$$?; \
 		wait $$others; others=$$?; cat $$log; rm $$log; exit $$((live + others))
 
 bench: environment
