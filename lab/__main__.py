@@ -13,7 +13,6 @@ from rich.table import Table
 import operations.stack
 from lab import addons, cluster, machine, mint, process, pulumi, toolchain
 from lab.errors import LabError
-from lab.images import build, folders
 from lab.layout import DOMAIN, PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
 
@@ -97,9 +96,10 @@ def logs(node: Annotated[str, typer.Argument(help="A node, or any program of the
 @app.command()
 def images() -> None:
     """Builds the images that the cache lacks and lists them."""
+    machine.claim(REAL)
+    _, built = cluster.build_parts(REAL, Progress(console, 1))
     table = Table("image", "archive", "MiB", box=None)
-    for name in folders.names():
-        image = build.build(name)
+    for image in built.values():
         table.add_row(image.reference, str(image.archive), f"{image.archive.stat().st_size / 2**20:.0f}")
     console.print(table)
 

@@ -30,7 +30,7 @@ class Image(NamedTuple):
     archive: Path
 
 
-def build(name: str, report: Report = print) -> Image:
+def build(name: str, report: Report) -> Image:
     """The image of the folder `name`, built now unless the cache has it; its parents first.
 
     `report` is called with one line per step. Raises `ImageError` with the end of the failed step's output.
