@@ -98,10 +98,9 @@ def images() -> None:
     """Builds the images that the cache lacks and lists them."""
     machine.claim(REAL)
     _, built = cluster.build_parts(REAL, Progress(console, 1))
-    table = Table("image", "archive", "MiB", box=None)
     for image in built.values():
-        table.add_row(image.reference, str(image.archive), f"{image.archive.stat().st_size / 2**20:.0f}")
-    console.print(table)
+        size = image.archive.stat().st_size / 2**20
+        console.out(f"{size:6.0f} MiB  {image.reference}  {image.archive}", highlight=False)
 
 
 @app.command()
