@@ -1,14 +1,16 @@
 """What any cluster offers, shown on the lab's."""
 
 import json
-import subprocess
+import ssl
 
+import httpx2
 import pytest
 
 from lab import process
 from lab.errors import LabError
 from lab.images import folders
 from lab.layout import REAL
+from operations.wire import resolved
 
 POD = """
 apiVersion: v1
@@ -110,16 +112,13 @@ def test_a_drain_evicts_and_uncordon_takes_back(kubectl, namespace, pods):
 
 
 def test_http_is_redirected_to_https_under_the_labs_own_authority():
-    address = REAL.nodes[0].address
     name = "nothing.skillflaw.test"
-    command = ["curl", "--silent", "--include", "--resolve", f"{name}:80:{address}", f"http://{name}/"]
-    plain = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert f"Location: https://{name}/" in plain
-    command = [
-        "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}",
-        "--cacert", str(REAL.pki / "ca.crt"), "--resolve", f"{name}:443:{address}", f"https://{name}/",
-    ]  # fmt: skip
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "404"
+    trust = ssl.create_default_context(cafile=REAL.pki / "ca.crt")
+    with resolved({name}, REAL.nodes[0].address):
+        plain = httpx2.get(f"http://{name}/", trust_env=False)
+        assert plain.is_redirect
+        assert plain.headers["location"] == f"https://{name}/"
+        assert httpx2.get(f"https://{name}/", verify=trust, trust_env=False).status_code == 404
 
 
 def _top(kubectl) -> str:
