@@ -107,7 +107,9 @@ def images() -> None:
 def env() -> None:
     """Prints the shell variables with which `pulumi` and `kubectl` mean the lab: `eval "$(python -m lab env)"`."""
     tools = toolchain.prepare(lambda words: None)
-    for name, value in pulumi.environment(REAL, tools).items():
+    variables = pulumi.environment(REAL, tools)
+    del variables[process.MARK]  # the shell is not the lab's, and outlives it
+    for name, value in variables.items():
         console.out(f"export {name}={shlex.quote(value)}", highlight=False)
 
 

@@ -27,6 +27,8 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{backend(lab)}",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Providers and language hosts outlive an engine that is killed, not the lab.
+        process.MARK: f"{lab.name}/pulumi",
     }
     if not installed_pulumi():
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"

@@ -4,17 +4,20 @@ import io
 import ipaddress
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from lab import language_host, machine, network, toolchain
+from lab import language_host, machine, network, process, pulumi, toolchain
 from lab.errors import LabError
-from lab.layout import PROJECT, REAL, SIMULATED
+from lab.layout import PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
+from lab.toolchain import Tools
 
 
 def test_two_labs_share_no_name_link_or_address():
@@ -83,6 +86,16 @@ def test_the_labs_own_programs_are_never_taken_for_the_machines(monkeypatch, tmp
     assert toolchain._installed("pulumi") == str(machines / "pulumi")
     monkeypatch.setenv("PATH", str(own))
     assert toolchain._installed("pulumi") is None
+
+
+def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):
+    lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
+    environment = os.environ | pulumi.environment(lab, Tools(folder=tmp_path))
+    with subprocess.Popen(["sleep", "60"], env=environment) as left:
+        comm = Path(f"/proc/{left.pid}/comm")
+        process.wait_for(lambda: comm.read_text() == "sleep\n", 10, "the start of what is left behind")
+        process.kill_all(lab)
+        assert left.wait() == -signal.SIGKILL
 
 
 def test_an_error_shows_the_end_of_the_log(tmp_path):
