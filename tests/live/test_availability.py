@@ -54,6 +54,22 @@ def test_a_new_configuration_replaces_every_pod_and_fails_no_request(edited, kub
     assert traffic.count["long stream"] >= 2
 
 
+ASKS = """
+import time, urllib.request
+until = time.monotonic() + 4
+while time.monotonic() < until:
+    urllib.request.urlopen("http://127.0.0.1:7860/health", timeout=5).close()
+"""
+"""New connections for four of the lab's five `preStopSeconds`; ends with an error if one fails."""
+
+
+def test_a_pod_that_leaves_answers_until_every_proxy_can_have_heard_of_it(kubectl):
+    leaving = next(iter(pods(kubectl, "backend")))
+    kubectl("delete", "pod", leaving, NAMESPACE, "--wait=false")
+    kubectl("exec", leaving, NAMESPACE, "--container=backend", "--", "python", "-c", ASKS)
+    kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=180s")
+
+
 @contextlib.contextmanager
 def drained(kubectl, node: str) -> Iterator[None]:
     kubectl("cordon", node)
