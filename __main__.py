@@ -2,7 +2,7 @@
 
 import gc
 
-# It ends in seconds and leaves nothing to collect; looking for it was a fifth of its own time (docs/cost.md).
+# One run makes little garbage, and looking for it took a fifth of the program's own time.
 gc.disable()
 
 import pulumi

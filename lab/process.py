@@ -34,7 +34,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env=os.environ | (environment or {}) | {MARK: _mark(lab, name)},
+            env=os.environ | (environment or {}) | {MARK: mark(lab, name)},
             start_new_session=True,
         )
     # For a moment after it began, a program shows no environment, and would count as ended.
@@ -46,7 +46,7 @@ def start(
 
 def find(lab: Lab, name: str) -> int | None:
     """Process id of the daemon, or None if it does not run. Of a family it is the oldest."""
-    return min(_marked(_mark(lab, name)), key=_started, default=None)
+    return min(_marked(mark(lab, name)), key=_started, default=None)
 
 
 def stop(lab: Lab, name: str, timeout: float = 20) -> None:
@@ -85,7 +85,8 @@ def wait_for(
         time.sleep(0.1)
 
 
-def _mark(lab: Lab, name: str) -> str:
+def mark(lab: Lab, name: str) -> str:
+    """Value of the variable `MARK` in the environment of a process that belongs to the lab."""
     return f"{lab.name}/{name}"
 
 

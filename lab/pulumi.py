@@ -19,7 +19,7 @@ PASSPHRASE = "lab"  # noqa: S105  no secret is kept by it
 
 
 def environment(lab: Lab, tools: Tools) -> dict[str, str]:
-    """What a shell needs so that `pulumi` and `kubectl` mean this lab."""
+    """What a process needs so that `pulumi` and `kubectl` mean this lab, and end with it."""
     variables = {
         "PATH": f"{tools.folder}:{os.environ['PATH']}",
         "KUBECONFIG": str(lab.kubeconfig),
@@ -28,7 +28,7 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Providers and language hosts outlive an engine that is killed, not the lab.
-        process.MARK: f"{lab.name}/pulumi",
+        process.MARK: process.mark(lab, "pulumi"),
     }
     if not installed_pulumi():
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"

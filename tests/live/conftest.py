@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import addons, pulumi
+from lab.errors import LabError
 from lab.layout import REAL
 from lab.mint import Minted, mint
 from lab.toolchain import Tools
@@ -31,7 +32,10 @@ def pytest_runtest_makereport(item: pytest.Item):
     report = yield
     kubectl = getattr(item, "funcargs", {}).get("kubectl")
     if report.failed and kubectl:
-        events = kubectl("get", "events", NAMESPACE, "--sort-by=.metadata.creationTimestamp")
+        try:
+            events = kubectl("get", "events", NAMESPACE, "--sort-by=.metadata.creationTimestamp")
+        except LabError as error:
+            events = str(error)
         report.sections.append(("events", "\n".join(events.splitlines()[-60:])))
     return report
 

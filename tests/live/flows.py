@@ -1,5 +1,7 @@
 """What the traffic of a test asks the backend for."""
 
+from typing import Any
+
 import httpx2
 
 from lab.mint import Minted, echo, replace_flow
@@ -58,15 +60,22 @@ def run(minted: Minted) -> Ask:
     return ask
 
 
+def streamed(seconds: int) -> dict[str, Any]:
+    """What `stream` of a client is told for a flow of so many seconds."""
+    return {
+        "method": "POST",
+        "url": f"/api/v1/run/{SLOW}",
+        "params": {"stream": "true"},
+        "json": question(str(seconds)),
+    }
+
+
 def stream(minted: Minted, seconds: int) -> Ask:
     """A flow of so many seconds, read event by event to its end."""
     key = minted.api_key_file.read_text()
 
     async def ask(client: httpx2.AsyncClient) -> None:
-        async with client.stream(
-            "POST", f"/api/v1/run/{SLOW}", params={"stream": "true"},
-            json=question(str(seconds)), headers={"x-api-key": key},
-        ) as answer:  # fmt: skip
+        async with client.stream(**streamed(seconds), headers={"x-api-key": key}) as answer:
             assert answer.status_code == 200
             events = [line async for line in answer.aiter_lines() if line]
         assert '"event": "end"' in events[-1], events[-1][:200]

@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
-NAMESPACE = "--namespace=skillflaw"
+NAME = "skillflaw"
+NAMESPACE = f"--namespace={NAME}"
+
+
+def staying(kubectl, namespace: str, selector: str) -> list[dict[str, Any]]:
+    """Pods, without those that leave: they listen no more, and are gone at the next look."""
+    listed = kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")
+    return [pod for pod in json.loads(listed)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 def pods(kubectl, part: str) -> dict[str, dict[str, Any]]:
     """Pods of a part by name, those that leave left out."""
-    listed = kubectl("get", "pods", NAMESPACE, f"--selector=app=skillflaw-{part}", "--output=json")
-    return {
-        pod["metadata"]["name"]: pod
-        for pod in json.loads(listed)["items"]
-        if "deletionTimestamp" not in pod["metadata"]
-    }
+    return {pod["metadata"]["name"]: pod for pod in staying(kubectl, NAME, f"app=skillflaw-{part}")}

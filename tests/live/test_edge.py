@@ -70,10 +70,10 @@ def test_an_issuer_finds_what_it_must_know_on_every_route(edited, kubectl, hosts
         kubectl("delete", "secret", *wanted, NAMESPACE)
 
 
-def serves(kubectl, hosts: dict[str, Endpoint], routes: str) -> None:
+def serves(kubectl, hosts: dict[str, Endpoint], key: str, routes: str) -> None:
     """Every public host has a route of this kind, what is closed stays closed, and HTTP leads to HTTPS."""
     assert len(kubectl("get", routes, NAMESPACE, "--output=name").split()) == 3
-    with hosts["api"].client() as client:
+    with hosts["api"].client(key) as client:
         for path in CLOSED:
             assert client.get(path).status_code == 404, path
         assert client.get("/health").status_code == 200
@@ -97,13 +97,7 @@ class LongFlow:
 
     def _run(self, api: Endpoint, key: str) -> None:
         began = time.monotonic()
-        told = flows.question(str(LONG))
-        with (
-            api.client(key) as client,
-            client.stream(
-                "POST", f"/api/v1/run/{flows.SLOW}", params={"stream": "true"}, json=told
-            ) as answer,
-        ):
+        with api.client(key) as client, client.stream(**flows.streamed(LONG)) as answer:
             for line in answer.iter_lines():
                 if line:
                     self.seconds.append(time.monotonic() - began)
@@ -119,10 +113,10 @@ def test_both_kinds_of_route_stream_and_stay_closed_and_a_switch_cuts_no_flow(
     key = minted.api_key_file.read_text()
     flows.make_slow(hosts["app"], key)
     by_ingress = LongFlow(hosts["api"], key)
-    serves(kubectl, hosts, "ingresses")
+    serves(kubectl, hosts, key, "ingresses")
     edited.up({"edge": {"gateway": {"name": "public", "namespace": "traefik", "listener": "websecure"}}})
     assert kubectl("get", "ingresses", NAMESPACE, "--output=name") == ""
     by_gateway = LongFlow(hosts["api"], key)
-    serves(kubectl, hosts, "httproutes")
+    serves(kubectl, hosts, key, "httproutes")
     assert by_ingress.last() >= LONG
     assert by_gateway.last() >= LONG

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.layout import PROJECT, REAL
+from tests.live.namespace import NAME, staying
 
-NAMESPACE = "skillflaw"
 PORTS = {"backend": 7860, "frontend": 8080, "docs": 8080, "postgresql": 5432, "redis": 6379}
 OUTSIDE, METADATA = "198.51.100.1", "169.254.169.254"
 """An address of no private range (TEST-NET-2), and the one where clouds keep a node's credentials."""
@@ -31,9 +31,9 @@ done
 wait
 """
 STOOD_IN = {
-    "bootstrap": NAMESPACE,
-    "backup": NAMESPACE,
-    "a stranger": NAMESPACE,
+    "bootstrap": NAME,
+    "backup": NAME,
+    "a stranger": NAME,
     "edge": "traefik",
     "elsewhere": "default",
 }
@@ -56,26 +56,18 @@ def outside() -> Iterator[None]:
         subprocess.run(["ip", "address", "del", f"{address}/32", "dev", REAL.bridge], check=True)
 
 
-def pods_of(kubectl, namespace: str, selector: str) -> list[dict]:
-    """Those that stay: one that leaves listens no more."""
-    listed = kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")
-    return [pod for pod in json.loads(listed)["items"] if "deletionTimestamp" not in pod["metadata"]]
-
-
 @pytest.fixture(scope="module")
 def sources(kubectl) -> Iterator[dict[str, tuple[str, str]]]:
     """Namespace and name of a running pod of each kind."""
-    (database,) = pods_of(kubectl, NAMESPACE, "app=skillflaw-postgresql")
+    (database,) = staying(kubectl, NAME, "app=skillflaw-postgresql")
     made = [_stand_in(kind, database["spec"]["containers"][0]["image"]) for kind in STOOD_IN]
     kubectl("apply", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
     for kind, namespace in STOOD_IN.items():
         kubectl(
             "wait", f"pod/{_name(kind)}", f"--namespace={namespace}", "--for=condition=Ready", "--timeout=60s"
         )
-    running = {
-        part: pods_of(kubectl, NAMESPACE, f"app=skillflaw-{part}")[0]["metadata"]["name"] for part in PORTS
-    }
-    yield {part: (NAMESPACE, name) for part, name in running.items()} | {
+    running = {part: staying(kubectl, NAME, f"app=skillflaw-{part}")[0]["metadata"]["name"] for part in PORTS}
+    yield {part: (NAME, name) for part, name in running.items()} | {
         kind: (namespace, _name(kind)) for kind, namespace in STOOD_IN.items()
     }
     for kind, namespace in STOOD_IN.items():
@@ -117,9 +109,9 @@ def targets(kubectl) -> dict[str, str]:
     """What may be reached, by what the documentation calls it, and where it is."""
 
     def address(namespace: str, selector: str) -> str:
-        return pods_of(kubectl, namespace, selector)[-1]["status"]["podIP"]
+        return staying(kubectl, namespace, selector)[-1]["status"]["podIP"]
 
-    at = {part: address(NAMESPACE, f"app=skillflaw-{part}") for part in PORTS}
+    at = {part: address(NAME, f"app=skillflaw-{part}") for part in PORTS}
     every = {
         f"{part} {port}": f"{where}:{port}"
         for part, where in at.items()

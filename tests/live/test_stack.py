@@ -3,7 +3,7 @@
 import subprocess
 
 from lab.layout import PROJECT
-from tests.live.namespace import pods
+from tests.live.namespace import NAME, pods
 
 
 def test_another_preview_of_the_running_stack_finds_nothing_to_change():
@@ -26,7 +26,7 @@ def test_the_namespace_enforces_the_restricted_pod_security_standard(kubectl):
     enforced = kubectl(
         "get",
         "namespace",
-        "skillflaw",
+        NAME,
         r"--output=jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}",
     )
     assert enforced == "restricted"
