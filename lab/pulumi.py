@@ -24,7 +24,8 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
         "PATH": f"{tools.folder}:{os.environ['PATH']}",
         "KUBECONFIG": str(lab.kubeconfig),
         "PULUMI_HOME": str(lab.state / "pulumi-home"),
-        "PULUMI_BACKEND_URL": f"file://{backend(lab)}",
+        # Without the sidecar of each file: an engine killed while it writes one leaves the stack unreadable.
+        "PULUMI_BACKEND_URL": f"file://{backend(lab)}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Providers and language hosts outlive an engine that is killed, not the lab.

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from operations.kubectl import Kubectl
 from operations.program import ProgramError, output_of
@@ -34,6 +36,7 @@ def recover(stack: str) -> list[str]:
     Raises:
         ProgramError: pulumi or kubectl says no.
     """
+    _forget_sidecars(stack)
     pulumi("cancel", "--yes", stack)
     resources, pending = _state(stack)
     kept = {row["urn"] for row in resources if not row.get("delete")}
@@ -49,6 +52,19 @@ def recover(stack: str) -> list[str]:
     words = [f"--import-pending-creates={word}" for begun in taken for word in (begun.urn, begun.identity)]
     pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={stack}", *words)
     return done
+
+
+def _forget_sidecars(stack: str) -> None:
+    """Removes what a backend of files keeps beside a state.
+
+    It holds a content type and a checksum, and is written in place: an engine killed just then leaves it empty, and
+    every command that reads the stack fails with `EOF`, though the state is whole.
+    """
+    url = urlsplit(json.loads(pulumi("whoami", "--json"))["url"])
+    if url.scheme == "file":
+        states = Path(url.netloc + url.path).expanduser() / ".pulumi" / "stacks"
+        for file in states.rglob(f"{stack.rpartition('/')[2]}.json*.attrs"):
+            file.unlink()
 
 
 def pulumi(*words: str) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,15 @@ def test_an_engine_killed_at_any_moment_leaves_nothing_that_a_recovery_does_not_
         assert present(small) == known(small), f"seed {seed}, round {round_}"
         assert small.preview() == {}
     assert hit >= KILLS / 2
+
+
+def test_a_state_whose_sidecar_was_half_written_is_read_again_after_a_recovery(fresh):
+    backend = Path(fresh.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    (sidecar,) = backend.rglob(f"{fresh.name}.json.attrs")
+    sidecar.write_text("")
+    assert "EOF" in fresh.pulumi("stack", "export", f"--stack={fresh.name}", check=False).stderr
+    recover(fresh)
+    assert "deployment" in json.loads(fresh.pulumi("stack", "export", f"--stack={fresh.name}").stdout)
 
 
 def test_an_api_server_that_fails_at_any_request_is_made_good_by_the_next_up(small, monkeypatch):
