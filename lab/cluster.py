@@ -13,7 +13,7 @@ from lab.progress import Progress
 from lab.toolchain import Report, Tools
 
 HOST_PROGRAMS = ("etcd", "kube-apiserver", "kube-router", "kwok")
-CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisioner", "traefik")
+CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisioner", "traefik", "cert-manager")
 """Programs of the toolchain that run as pods, each in an image of its own."""
 
 
@@ -107,7 +107,7 @@ def _real(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) 
             process.log_of(lab, f"{lab.nodes[0].name}-kubelet"),
         )
         addons.kubectl(lab, tools, "wait", "--for=condition=Ready", "--timeout=120s", *names)
-    with progress.step("DNS, metrics, storage, ingress") as report:
+    with progress.step("DNS, metrics, storage, ingress, certificates") as report:
         addons.apply(lab, tools, images, report)
 
 

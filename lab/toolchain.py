@@ -66,6 +66,7 @@ PROGRAMS = {
     "local-path-provisioner": Program(module="kubernetes", package="github.com/rancher/local-path-provisioner"),
     "kube-router": Program(module="kubernetes", package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
     "kwok": Program(module="kubernetes", package="sigs.k8s.io/kwok/cmd/kwok"),
+    "cert-manager": Program(module="cert-manager"),
     "pause": Program(module="pause"),
     "pulumi": Program(
         module="pulumi",
@@ -101,6 +102,9 @@ class Manifests:
 MANIFESTS = {
     "gateway-api.yaml": Manifests(
         module="gateway-api", path="sigs.k8s.io/gateway-api", folders=("config/crd/standard",)
+    ),
+    "cert-manager.yaml": Manifests(
+        module="cert-manager", path="github.com/cert-manager/cert-manager", folders=("deploy/crds",)
     ),
     "kwok-stages.yaml": Manifests(
         module="kubernetes",

@@ -76,7 +76,8 @@ EDITS = {
     "another host for the web UI": ({"surfaces.app.host": "ui.skillflaw.test"}, {"edge-app"} | CONFIG),
     "all of the API": ({"surfaces.api.allow": ["health", "management"]}, {"edge-api"}),
     "a certificate": ({"surfaces.api.tls": {"secretName": "api-tls"}}, {"edge-api"}),
-    "an issuer": ({"edge.issuer": "letsencrypt"}, {"edge-api", "edge-app", "edge-docs"}),
+    "another issuer": ({"edge.issuer": "letsencrypt"}, {"edge-api", "edge-app", "edge-docs"}),
+    "no issuer": ({"edge.issuer": None}, {"edge-api", "edge-app", "edge-docs"}),
     "a bigger pool": ({"database.poolSize": 6}, CONFIG),
     "more connections": ({"database.maxConnections": 200}, {"database"}),
     "more memory for the cache": (

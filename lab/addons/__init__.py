@@ -24,6 +24,7 @@ WORKLOADS = (
     ("kube-system", "deployment/metrics-server"),
     ("local-path-storage", "deployment/local-path-provisioner"),
     ("traefik", "daemonset/traefik"),
+    ("cert-manager", "deployment/cert-manager"),
 )
 
 
@@ -39,7 +40,7 @@ def apply_definitions(lab: Lab, tools: Tools) -> None:
 
 
 def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> None:
-    """Installs DNS, metrics, storage and ingress, and returns when they are ready.
+    """Installs DNS, metrics, storage, ingress and certificates, and returns when they are ready.
 
     `images` maps what a manifest calls an image (`coredns`, `base`, …) to the image.
     """
@@ -49,10 +50,22 @@ def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> N
         "ingress": lab.ingress,
         "node": lab.nodes[0].address,
         "state": str(lab.state),
-        "certificate": base64.b64encode((lab.pki / "ingress.crt").read_bytes()).decode(),
-        "key": base64.b64encode((lab.pki / "ingress.key").read_bytes()).decode(),
+        "certificate": _encoded(lab.pki / "ingress.crt"),
+        "key": _encoded(lab.pki / "ingress.key"),
+        "authority_certificate": _encoded(lab.pki / "ca.crt"),
+        "authority_key": _encoded(lab.pki / "ca.key"),
     } | {name.replace("-", "_"): image.reference for name, image in images.items()}
-    for name in ("dns", "metrics", "storage", "ingress"):
+    _apply(lab, tools, tools.program("cert-manager.yaml").read_text())
+    kubectl(
+        lab,
+        tools,
+        "wait",
+        "customresourcedefinitions",
+        "--all",
+        "--for=condition=Established",
+        "--timeout=30s",
+    )
+    for name in ("dns", "metrics", "storage", "ingress", "certificates"):
         report(f"applying {name}")
         _apply(lab, tools, string.Template((HERE / f"{name}.yaml").read_text()).substitute(values))
     for namespace, workload in WORKLOADS:
@@ -121,6 +134,10 @@ def kubectl(lab: Lab, tools: Tools, *words: str, stdin: str | None = None) -> st
     if done.returncode:
         raise LabError(f"`kubectl {' '.join(words)}` failed: {(done.stderr or done.stdout).strip()}")
     return done.stdout
+
+
+def _encoded(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def _apply(lab: Lab, tools: Tools, manifest: str) -> None:

@@ -111,7 +111,7 @@ def api_ingress(surface=None, edge=None) -> dict:
 
 
 def test_without_issuer_or_secret_the_controllers_default_certificate_serves():
-    assert "secretName" not in api_ingress()["spec"]["tls"][0]
+    assert "secretName" not in api_ingress(edge={"issuer": None})["spec"]["tls"][0]
 
 
 def test_an_issuer_is_asked_for_a_certificate():
