@@ -3,6 +3,7 @@
 A program is known by a mark in its environment, not by a file that a killed run could leave behind or lose.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -59,13 +60,16 @@ def stop(lab: Lab, name: str, timeout: float = 20) -> None:
 
 def kill_all(lab: Lab, timeout: float = 20) -> None:
     """Ends every process of the lab: at once, for a lab that goes has nothing to save."""
-    mark = f"{lab.name}/"
-    for pid in _marked(mark, prefix=True):
-        try:
+    wait_for(lambda: not _killed(f"{lab.name}/"), timeout, f"the end of every process of {lab.name}")
+
+
+def _killed(start: str) -> bool:
+    """Kills what has a mark that starts so, as often as it is asked: one may begin another in its last moment."""
+    found = list(_marked(start, prefix=True))
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    wait_for(lambda: not any(_marked(mark, prefix=True)), timeout, f"the end of every process of {lab.name}")
+    return bool(found)
 
 
 def wait_for(

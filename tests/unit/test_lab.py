@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -92,8 +91,7 @@ def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):
     lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
     environment = os.environ | pulumi.environment(lab, Tools(folder=tmp_path))
     with subprocess.Popen(["sleep", "60"], env=environment) as left:
-        comm = Path(f"/proc/{left.pid}/comm")
-        process.wait_for(lambda: comm.read_text() == "sleep\n", 10, "the start of what is left behind")
+        process.wait_for(lambda: process.find(lab, "pulumi"), 10, "the start of what is left behind")
         process.kill_all(lab)
         assert left.wait() == -signal.SIGKILL
 
