@@ -11,6 +11,7 @@ import gc
 import hashlib
 import json
 import runpy
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,15 +129,18 @@ class _Cluster(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, program: Program, cluster: _Cluster) -> None:
+    def __init__(self, program: Program, cluster: _Cluster, copies: int) -> None:
         super().__init__(cluster)
         self._program = program
+        self._copies = copies
+        self._seen: Counter[str] = Counter()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)
-        if urn in self._program.resources:
-            raise AssertionError(f"duplicate URN {urn}")
         if request.type != "pulumi:pulumi:Stack":
+            self._seen[urn] += 1
+            if self._seen[urn] > self._copies:
+                raise AssertionError(f"duplicate URN {urn}")
             inputs = _plain(rpc.deserialize_properties(request.object, keep_unknowns=True))
             self._program.resources[urn] = Declared(urn, request.type, request.name, inputs, request)
         response = super().RegisterResource(request)
@@ -156,8 +160,12 @@ def record(
     config: Mapping[str, str] | None = None,
     preview: bool = False,
     before: Mapping[str, Any] | None = None,
+    copies: int = 1,
 ) -> Program:
-    """Runs a program in a stack of its own and returns what it registered, once all of it is."""
+    """Runs a program in a stack of its own and returns what it registered, once all of it is.
+
+    `copies` is how often it may register the same URN; the engine allows it once.
+    """
     recorded = Program()
 
     async def engine() -> None:
@@ -165,7 +173,11 @@ def record(
         SETTINGS.outputs.clear()
         cluster = _Cluster(before or {})
         mocks.set_mocks(
-            cluster, project="skillflaw", stack="test", preview=preview, monitor=_Monitor(recorded, cluster)
+            cluster,
+            project="skillflaw",
+            stack="test",
+            preview=preview,
+            monitor=_Monitor(recorded, cluster, copies),
         )
         # The stack the SDK's mocks make is closed already; the program gets one of its own.
         set_root_resource(None)
