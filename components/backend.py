@@ -156,8 +156,8 @@ def _server(args: BackendArgs) -> k8s.core.v1.ContainerArgs:
         startup_probe=pods.http(
             probes.startup,
             "http",
-            period_seconds=5,
-            failure_threshold=STARTUP_SECONDS // 5,
+            period_seconds=2,
+            failure_threshold=STARTUP_SECONDS // 2,
             timeout_seconds=5,
         ),
         # 30 s of tolerance: longer than a database fails over, shorter than a user waits.
