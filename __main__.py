@@ -83,6 +83,7 @@ if policies := arguments.network(settings, namespace, targets):
 Protection("protection", arguments.protection(settings, parts), here)
 
 pulumi.export("context", settings.cluster.context)
+pulumi.export("kubeconfig", secrets.kubeconfig)
 pulumi.export("namespace", namespace)
 for name, target in targets.items():
     pulumi.export(f"{name}Service", target.service)

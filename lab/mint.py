@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations.kubectl import Kubectl
 from operations.stack import Stack
 from operations.validate import api
 from operations.validate.check import CheckError, expect
@@ -31,13 +30,15 @@ def mint(stack: Stack, folder: Path) -> Minted:
         ProgramError: kubectl reaches neither the superuser's Secret nor the backend.
         CheckError: the backend refuses; httpx2.HTTPError: it does not answer.
     """
-    kubectl = Kubectl(stack.context, stack.namespace)
-    superuser = kubectl.secret(stack.superuser_secret.name)
-    user = superuser.get(stack.superuser_secret.username_key, "skillflaw")
-    password = superuser[stack.superuser_secret.password_key]
     key_file, password_file = folder / "api-key", folder / "ui-password"
-    _write(password_file, password)
-    with kubectl.port_forward(stack.backend_service, stack.backend_port) as origin:
+    with (
+        stack.kubectl() as kubectl,
+        kubectl.port_forward(stack.backend_service, stack.backend_port) as origin,
+    ):
+        superuser = kubectl.secret(stack.superuser_secret.name)
+        user = superuser.get(stack.superuser_secret.username_key, "skillflaw")
+        password = superuser[stack.superuser_secret.password_key]
+        _write(password_file, password)
         backend = Endpoint(origin)
         if not key_file.exists() or not _holds(api.knows_key, backend, key_file.read_text()):
             _write(key_file, _new_key(backend, user, password))

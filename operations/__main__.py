@@ -1,7 +1,9 @@
 """The command line: `python -m operations --help`."""
 
+import contextlib
 import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +17,6 @@ from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
 from operations.told import told
-from operations.validate.plan import Visitor, compose
-from operations.validate.report import report
 from operations.wire import Endpoint, resolved
 
 StackName = Annotated[
@@ -61,6 +61,10 @@ def validate(
 
     Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
     """
+    # The clients of openai and mcp take a second to import, which no other command needs.
+    from operations.validate.plan import Visitor, compose
+    from operations.validate.report import report
+
     with told(f"cannot validate {stack}"):
         known = stacks.read(stack)
         visitor = Visitor(
@@ -72,8 +76,8 @@ def validate(
         )
         trust = ssl.create_default_context(cafile=ca_file)
         edge = {surface: Endpoint(origin, trust) for surface, origin in known.surfaces.items()}
-        kubectl = Kubectl(known.context, known.namespace)
         with (
+            known.kubectl() as kubectl,
             kubectl.port_forward(known.backend_service, known.backend_port) as service,
             resolved({at.host for at in edge.values()}, ingress_address),
         ):
@@ -85,7 +89,7 @@ def validate(
                 visitor=visitor,
                 address=ingress_address,
             )
-            where = f"context {known.context}, namespace {known.namespace}"
+            where = f"context {known.context or 'of its kubeconfig'}, namespace {known.namespace}"
             console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
             failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
     raise typer.Exit(1 if failed else 0)
@@ -97,8 +101,8 @@ def backup(stack: StackName) -> None:
 
     Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
     """
-    with told(f"cannot back up {stack}"):
-        console.print(backups.take(*_backups(stack)), soft_wrap=True)
+    with told(f"cannot back up {stack}"), _backups(stack) as (kubectl, cron_job):
+        console.print(backups.take(kubectl, cron_job), soft_wrap=True)
 
 
 @app.command()
@@ -110,8 +114,8 @@ def restore(
 
     Exit codes: 0, restored and serving; 2, refused or failed.
     """
-    with told(f"cannot restore {stack}"):
-        console.print(backups.restore(*_backups(stack), backup, console.print), soft_wrap=True)
+    with told(f"cannot restore {stack}"), _backups(stack) as (kubectl, cron_job):
+        console.print(backups.restore(kubectl, cron_job, backup, console.print), soft_wrap=True)
 
 
 @app.command()
@@ -124,11 +128,13 @@ def recover(stack: StackName) -> None:
         console.print(f"{stack}: recovered", *recovery.recover(stack), sep="\n  ")
 
 
-def _backups(stack: str) -> tuple[Kubectl, str]:
+@contextlib.contextmanager
+def _backups(stack: str) -> Iterator[tuple[Kubectl, str]]:
     known = stacks.read(stack)
     if not known.backup_cron_job:
         raise ProgramError("it has no backups: write backup.schedule into its stack file and run pulumi up")
-    return Kubectl(known.context, known.namespace), known.backup_cron_job
+    with known.kubectl() as kubectl:
+        yield kubectl, known.backup_cron_job
 
 
 def _secret(variable: str, file: Path | None) -> str:

@@ -1,10 +1,11 @@
-"""The stack's namespace, through kubectl: always by context, never the ambient one."""
+"""The stack's namespace, through kubectl: by its context or its own kubeconfig, never the ambient one."""
 
 import base64
 import contextlib
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,27 @@ from typing import Any
 from operations.program import ProgramError, output_of
 
 
+@contextlib.contextmanager
+def cluster(context: str | None, kubeconfig: str | None) -> Iterator[tuple[str, ...]]:
+    """kubectl's options for the cluster that a provider of these inputs means.
+
+    A kubeconfig is kept in a file that only its owner can read, while the block runs.
+    """
+    chosen = [f"--context={context}"] if context else []
+    with tempfile.NamedTemporaryFile("w", suffix=".kubeconfig") as file:
+        if kubeconfig:
+            file.write(kubeconfig)
+            file.flush()
+            chosen.append(f"--kubeconfig={file.name}")
+        yield tuple(chosen)
+
+
 @dataclass(frozen=True)
 class Kubectl:
-    """kubectl, bound to a context and a namespace. Every method raises ProgramError when kubectl says no."""
+    """kubectl, bound to a cluster and a namespace. Every method raises ProgramError when kubectl says no."""
 
-    context: str
+    cluster: tuple[str, ...]
+    """Options that choose it."""
     namespace: str
 
     def run(self, *words: str, stdin: str | None = None) -> str:
@@ -58,4 +75,4 @@ class Kubectl:
                 forward.terminate()
 
     def _command(self) -> tuple[str, ...]:
-        return "kubectl", f"--context={self.context}", f"--namespace={self.namespace}"
+        return "kubectl", *self.cluster, f"--namespace={self.namespace}"

@@ -1,5 +1,6 @@
 """After an `up` that was killed: what the engine had begun and never wrote down is found again."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from operations.kubectl import Kubectl
+from operations.kubectl import Kubectl, cluster
 from operations.program import ProgramError, output_of
 
 Resource = dict[str, Any]
@@ -17,7 +18,8 @@ Resource = dict[str, Any]
 class Begun:
     """An object whose creation was begun, and that exists."""
 
-    urn: str
+    row: Resource
+    """What the engine noted when it began."""
     kubectl: Kubectl
     kind: str
     """As kubectl calls it."""
@@ -38,19 +40,28 @@ def recover(stack: str) -> list[str]:
     """
     _forget_sidecars(stack)
     pulumi("cancel", "--yes", stack)
-    resources, pending = _state(stack)
-    kept = {row["urn"] for row in resources if not row.get("delete")}
-    found = list(_existing(resources, pending))
+    exported = json.loads(pulumi("stack", "export", f"--stack={stack}"))
+    state = exported["deployment"]
+    pending = [row for row in state.get("pending_operations") or [] if row["type"] == "creating"]
     done = []
-    for begun in found:
-        if begun.urn in kept:
-            begun.kubectl.run("delete", begun.kind, begun.name)
-            done.append(f"removed {begun.identity}, half-made in the place of another")
-    taken = [begun for begun in found if begun.urn not in kept]
-    done += [f"found {begun.identity} again" for begun in taken]
-    # The option's value is one word of a list: a URN, an id, a URN, …
-    words = [f"--import-pending-creates={word}" for begun in taken for word in (begun.urn, begun.identity)]
-    pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", f"--stack={stack}", *words)
+    if pending:
+        kept = {row["urn"] for row in state["resources"] if not row.get("delete")}
+        with _clusters(stack) as clusters:
+            for begun in _existing(clusters, [row["resource"] for row in pending]):
+                if begun.row["urn"] in kept:
+                    begun.kubectl.run("delete", begun.kind, begun.name)
+                    done.append(f"removed {begun.identity}, half-made in the place of another")
+                else:
+                    state["resources"].append(
+                        begun.row | {"id": begun.identity, "outputs": begun.row["inputs"]}
+                    )
+                    done.append(f"found {begun.identity} again")
+        # Not by `refresh --import-pending-creates`: it notes the import, and the run that follows forgets the note.
+        state["pending_operations"] = []
+        output_of(
+            "pulumi", "stack", "import", f"--stack={stack}", "--non-interactive", stdin=json.dumps(exported)
+        )
+    pulumi("refresh", "--yes", "--skip-preview", f"--stack={stack}")
     return done
 
 
@@ -71,25 +82,32 @@ def pulumi(*words: str) -> str:
     return output_of("pulumi", *words, "--non-interactive")
 
 
-def _state(stack: str) -> tuple[list[Resource], list[Resource]]:
-    """What the stack holds, and what it was creating."""
-    deployment = json.loads(pulumi("stack", "export", f"--stack={stack}"))["deployment"]
-    begun = deployment.get("pending_operations") or []
-    return deployment.get("resources") or [], [row["resource"] for row in begun if row["type"] == "creating"]
+@contextlib.contextmanager
+def _clusters(stack: str) -> Iterator[dict[str, tuple[str, ...]]]:
+    """kubectl's options for the cluster of each of the stack's providers, while the block runs."""
+    exported = pulumi("stack", "export", "--show-secrets", f"--stack={stack}")
+    with contextlib.ExitStack() as files:
+        yield {
+            f"{row['urn']}::{row['id']}": files.enter_context(
+                cluster(row["inputs"].get("context"), _text(row["inputs"].get("kubeconfig")))
+            )
+            for row in json.loads(exported)["deployment"]["resources"]
+            if row["type"] == "pulumi:providers:kubernetes"
+        }
 
 
-def _existing(resources: list[Resource], pending: list[Resource]) -> Iterator[Begun]:
-    contexts = {
-        f"{row['urn']}::{row['id']}": row["inputs"].get("context")
-        for row in resources
-        if row["type"] == "pulumi:providers:kubernetes"
-    }
+def _text(kubeconfig: dict[str, str] | str | None) -> str | None:
+    """The stack's own, which is a secret; anything else is a path on the machine of an earlier run."""
+    return json.loads(kubeconfig["plaintext"]) if isinstance(kubeconfig, dict) else None
+
+
+def _existing(clusters: dict[str, tuple[str, ...]], pending: list[Resource]) -> Iterator[Begun]:
     for row in pending:
         if not row["type"].startswith("kubernetes:"):
             continue
         metadata = row["inputs"]["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace")
-        kubectl = Kubectl(contexts[row["provider"]], namespace or "default")
+        kubectl = Kubectl(clusters[row["provider"]], namespace or "default")
         kind = _kind(row["type"])
         try:
             kubectl.get(kind, name)
@@ -97,7 +115,7 @@ def _existing(resources: list[Resource], pending: list[Resource]) -> Iterator[Be
             if "(NotFound)" not in str(error):
                 raise
         else:
-            yield Begun(row["urn"], kubectl, kind, name, f"{namespace}/{name}" if namespace else name)
+            yield Begun(row, kubectl, kind, name, f"{namespace}/{name}" if namespace else name)
 
 
 def _kind(token: str) -> str:

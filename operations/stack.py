@@ -1,8 +1,12 @@
 """All that operations know of a stack: its outputs."""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import contextlib
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from operations.kubectl import Kubectl, cluster
 from operations.program import ProgramError, output_of
 
 
@@ -24,7 +28,8 @@ class Stack(_Output):
     `surfaces` holds those that are exposed, of `api`, `app` and `docs`, each as an origin (`https://host`).
     """
 
-    context: str
+    context: str | None = None
+    kubeconfig: str | None = Field(default=None, repr=False)
     namespace: str
     backend_service: str
     backend_port: int
@@ -33,6 +38,12 @@ class Stack(_Output):
     superuser_secret: SecretRef
     backup_cron_job: str | None = None
 
+    @contextlib.contextmanager
+    def kubectl(self) -> Iterator[Kubectl]:
+        """The stack's namespace, while the block runs."""
+        with cluster(self.context, self.kubeconfig) as chosen:
+            yield Kubectl(chosen, self.namespace)
+
 
 def read(name: str) -> Stack:
     """The outputs of the stack `name` of the project in the current directory.
@@ -40,7 +51,7 @@ def read(name: str) -> Stack:
     Raises:
         ProgramError: pulumi cannot read the stack, or it lacks outputs (it was never brought up).
     """
-    outputs = output_of("pulumi", "stack", "output", "--json", "--stack", name)
+    outputs = output_of("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", name)
     try:
         return Stack.model_validate_json(outputs)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """One Pulumi stack of the engine ring: a stack file of its own beside a copy of the program, driven by the CLI."""
 
+import compileall
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ def copy_program(folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder)
+    # Once, not in each of hundreds of runs.
+    compileall.compile_dir(folder, quiet=1)
     (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
     return folder
 
@@ -122,6 +125,12 @@ class Stack:
             if volume["spec"].get("claimRef", {}).get("namespace") == self.name:
                 name = volume["metadata"]["name"]
                 self.kubectl("patch", "persistentvolume", name, "--patch", '{"spec": {"claimRef": null}}')
+
+    def encrypted(self, key: str, value: str) -> dict[str, str]:
+        """A value as the stack file holds one that was set with `--secret`."""
+        self.pulumi("config", "set", "--secret", f"skillflaw:{key}", value)
+        file = yaml.safe_load((self.program / f"Pulumi.{self.name}.yaml").read_text())
+        return file["config"][f"skillflaw:{key}"]
 
     def write(self) -> None:
         own = self.program / f"Pulumi.{self.name}.yaml"

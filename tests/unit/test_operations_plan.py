@@ -18,7 +18,7 @@ def names(surfaces=SURFACES, allow=("health", "run", "responses", "mcp"), domain
         service=Endpoint("http://127.0.0.1:1"),
         edge={surface: Endpoint(f"https://{surface}.{domain}") for surface in surfaces},
         allow=allow,
-        kubectl=Kubectl("context", "namespace"),
+        kubectl=Kubectl(("--context=context",), "namespace"),
         visitor=Visitor(flow="echo", key="a-key", user="someone", password="a-password"),  # noqa: S106
         address=None,
     )
@@ -81,7 +81,7 @@ def test_the_host_of_an_absent_surface_is_not_guessed_from_names_unlike_the_guid
         service=Endpoint("http://127.0.0.1:1"),
         edge={"api": Endpoint("https://skillflaw.example.com")},
         allow=(),
-        kubectl=Kubectl("context", "namespace"),
+        kubectl=Kubectl(("--context=context",), "namespace"),
         visitor=Visitor(flow="echo", key="a-key", user="someone", password="a-password"),  # noqa: S106
         address=None,
     )

@@ -129,7 +129,7 @@ def test_hosts_lead_to_the_given_address(programs, deployment):
 @pytest.mark.parametrize(
     ("outputs", "reason"),
     [
-        ("{}", "lacks outputs (context, namespace, backendService, "),
+        ("{}", "lacks outputs (namespace, backendService, "),
         (json.dumps(OUTPUTS | {"surfaces": {"app": "https://app.example.com"}}), "SKILLFLAW_UI_PASSWORD"),
     ],
 )
@@ -184,18 +184,18 @@ def test_a_route_for_a_host_the_stack_does_not_expose_is_found(programs, routes,
     programs("--raw=/apis", json.dumps({"groups": [{"name": "gateway.networking.k8s.io"}]}))
     programs(ROUTES, json.dumps({"items": routes}))
     with pytest.raises(CheckError, match=f"routed: .*{routed}"):
-        routes_only(Kubectl("context", "namespace"), {"api.example.com"})
+        routes_only(Kubectl(("--context=context",), "namespace"), {"api.example.com"})
 
 
 def test_routes_of_exactly_the_exposed_hosts_are_well(programs):
     route = {"kind": "Ingress", "spec": {"rules": [{"host": "api.example.com"}]}}
     programs(INGRESSES, json.dumps({"items": [route]}))
-    routes_only(Kubectl("context", "namespace"), {"api.example.com"})
+    routes_only(Kubectl(("--context=context",), "namespace"), {"api.example.com"})
 
 
 def test_a_workload_of_an_absent_surface_is_found(programs):
     service = {"kind": "Service", "metadata": {"name": "skillflaw-docs"}}
     programs(WORKLOADS, json.dumps({"items": [service]}))
-    is_absent(Kubectl("context", "namespace"), "skillflaw-frontend")
+    is_absent(Kubectl(("--context=context",), "namespace"), "skillflaw-frontend")
     with pytest.raises(CheckError, match="Service skillflaw-docs"):
-        is_absent(Kubectl("context", "namespace"), "skillflaw-docs")
+        is_absent(Kubectl(("--context=context",), "namespace"), "skillflaw-docs")
