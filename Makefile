@@ -4,7 +4,7 @@ REQUIREMENTS := requirements.txt operations/requirements.txt policies/requiremen
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test bench unit lint environment sign-in preview review deploy repair drift
+.PHONY: up down test elsewhere bench unit lint environment sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -15,15 +15,18 @@ down: environment
 	@$(PYTHON) -m lab down --simulated
 
 test: environment
-	@$(PYTHON) -m lab up
-	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
-	@nice -n 19 $(PYTHON) -m lab up --simulated
+	@$(PYTHON) -m lab images
 	@# What needs no real nodes runs beside what does, and gives way to it: a backend that is starved for half a minute
-	@# is taken out of its Service, as it should be. The engine's files take longest, so they come first.
-	log=$$(mktemp); nice -n 19 $(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder \
-			tests/engine tests/scan tests/unit > $$log 2>&1 & others=$$!; \
-		$(PYTHON) -m pytest tests/live; live=$$?; \
+	@# is taken out of its Service, as it should be.
+	@log=$$(mktemp); nice -n 19 $(MAKE) --silent elsewhere > $$log 2>&1 & others=$$!; \
+		$(PYTHON) -m lab up && $(PYTHON) -m pytest -n 2 --dist=loadgroup tests/live; live=$$?; \
 		wait $$others; others=$$?; cat $$log; rm $$log; exit $$((live + others))
+
+# On simulated nodes and on none. The engine's files take longest, so they come first.
+elsewhere: environment
+	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
+	@$(PYTHON) -m lab up --simulated
+	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated

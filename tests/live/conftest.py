@@ -3,7 +3,6 @@
 import os
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from lab.errors import LabError
 from lab.layout import REAL
 from lab.mint import Minted, mint
 from lab.toolchain import Tools
-from operations import stack
+from operations import stack as stacks
 from operations.wire import Endpoint, resolved
 from tests.conftest import require
 from tests.live.namespace import NAMESPACE
@@ -24,6 +23,13 @@ def lab(tools: Tools) -> None:
     """Makes `pulumi` and `kubectl` of this process and its children mean the lab."""
     require(REAL, "python -m lab up")
     os.environ.update(pulumi.environment(REAL, tools))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares the stack `lab` runs in one process, one after the other; what does not says so and runs beside it."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -53,7 +59,7 @@ def kubectl(tools: Tools):
 @pytest.fixture(scope="session")
 def minted() -> Minted:
     """An API key and a flow."""
-    return mint(stack.read("lab"), REAL.state / "validate")
+    return mint(stacks.read("lab"), REAL.state / "validate")
 
 
 @pytest.fixture(scope="session")
@@ -65,8 +71,21 @@ def hosts() -> Iterator[dict[str, Endpoint]]:
         yield at
 
 
+@pytest.fixture(scope="session")
+def stack(lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    it = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml")
+    yield it
+    it.restore()
+
+
 @pytest.fixture
-def edited(tmp_path: Path) -> Iterator[Stack]:
-    """The stack `lab`, to be brought up with another stack file; what was edited is taken back."""
-    with Stack(tmp_path / "Pulumi.lab.yaml") as it:
-        yield it
+def edited(stack: Stack) -> Stack:
+    """The stack `lab`, to be brought up with an edited stack file, which the next test need not know of."""
+    return stack
+
+
+@pytest.fixture(autouse=True)
+def committed(request: pytest.FixtureRequest, stack: Stack) -> None:
+    """Takes back what an earlier test edited, unless this one edits too: then its own `up` does."""
+    if "edited" not in request.fixturenames:
+        stack.restore()

@@ -2,7 +2,7 @@
 
 import subprocess
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -13,23 +13,21 @@ LAB = PROJECT / "Pulumi.lab.yaml"
 
 
 class Stack:
-    """Brings the stack `lab` to an edited copy of its file, and back at the end."""
+    """Brings the stack `lab` to an edited copy of its file, and back."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._committed = yaml.safe_load(LAB.read_text())
-        self._used = False
+        self._edited = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._used:
+    def restore(self) -> None:
+        """Brings it to the committed file, unless it is there."""
+        if self._edited:
             self.up({})
 
     def up(self, edits: dict[str, Any], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi up` with the committed file and these edits, by dotted path; None removes a key."""
-        self._used = True
+        self._edited = bool(edits)
         config = {f"skillflaw:{name}": section for name, section in edited(edits).items()}
         self._file.write_text(yaml.safe_dump(self._committed | {"config": config}))
         done = subprocess.run(

@@ -14,6 +14,8 @@ from lab.images import build
 from lab.layout import Lab
 from lab.toolchain import Tools
 
+pytestmark = pytest.mark.xdist_group("beside the lab")
+
 OTHER = Lab(name="skillflaw-test", bridge="sftst0", number=106, zones=("only",))
 
 

@@ -45,7 +45,11 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
     other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
 ):
     key = minted.api_key_file.read_text()
-    changed = {"secretKey": {"existing": {"secretName": OTHER, "key": "key", "version": "1"}}}
+    changed = {
+        "secretKey": {"existing": {"secretName": OTHER, "key": "key", "version": "1"}},
+        # Two are replaced twice elsewhere; one is enough here.
+        "backend.scale.replicas": 1,
+    }
     serving = pods(kubectl, "backend").keys()
 
     with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:

@@ -16,6 +16,12 @@ MOST_SECONDS = 900
 MOST_AT_ONCE = 10
 """Of one kind: a backend that is slow for a moment is not buried under what piled up meanwhile."""
 
+MOST_SECONDS_EACH = 90
+"""What is not answered by then, failed."""
+
+LAST_SECONDS = 5
+"""What is under way at the end has so long; streams that take longer are given up, and not counted."""
+
 Ask = Callable[[httpx2.AsyncClient], Awaitable[None]]
 """Asks once; raises when the answer is not what it must be."""
 
@@ -30,7 +36,7 @@ class Asked:
 
 
 class Traffic:
-    """While the block runs, asks each of `asks` every so many seconds; at its end, waits for what is under way."""
+    """While the block runs, asks each of `asks` every so many seconds."""
 
     def __init__(self, client: Callable[[], httpx2.AsyncClient], asks: dict[str, tuple[float, Ask]]) -> None:
         self._client = client
@@ -70,25 +76,43 @@ class Traffic:
         return time.monotonic() - self._began
 
     async def _run(self) -> None:
-        async with self._client() as client, asyncio.TaskGroup() as under_way:
-            for kind, (every, ask) in self._asks.items():
-                under_way.create_task(self._keep_asking(client, kind, every, ask, under_way))
+        under_way: set[asyncio.Task[None]] = set()
+        async with self._client() as client:
+            asking = [
+                asyncio.create_task(self._keep_asking(client, kind, every, ask, under_way))
+                for kind, (every, ask) in self._asks.items()
+            ]
+            await asyncio.to_thread(self._stop.wait, MOST_SECONDS)
+            for task in asking:
+                task.cancel()
+            if under_way:
+                await asyncio.wait(under_way, timeout=LAST_SECONDS)
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*asking, *under_way, return_exceptions=True)
 
     async def _keep_asking(
-        self, client: httpx2.AsyncClient, kind: str, every: float, ask: Ask, under_way: asyncio.TaskGroup
+        self,
+        client: httpx2.AsyncClient,
+        kind: str,
+        every: float,
+        ask: Ask,
+        under_way: set[asyncio.Task[None]],
     ) -> None:
         places = asyncio.Semaphore(MOST_AT_ONCE)
-        while not self._stop.is_set() and self.since_start() < MOST_SECONDS:
+        while True:
             await places.acquire()
-            under_way.create_task(self._ask(client, kind, ask, places))
+            task = asyncio.create_task(self._ask(client, kind, ask))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            task.add_done_callback(lambda _: places.release())
             await asyncio.sleep(every)
 
-    async def _ask(self, client: httpx2.AsyncClient, kind: str, ask: Ask, places: asyncio.Semaphore) -> None:
+    async def _ask(self, client: httpx2.AsyncClient, kind: str, ask: Ask) -> None:
         begun, failure = self.since_start(), None
         try:
-            await ask(client)
-        except (httpx2.HTTPError, AssertionError) as error:
+            async with asyncio.timeout(MOST_SECONDS_EACH):
+                await ask(client)
+        except Exception as error:  # whatever it is, a user met it
             failure = f"{type(error).__name__}: {error}"[:300]
-        finally:
-            places.release()
         self.asked.append(Asked(kind, begun, self.since_start() - begun, failure))
