@@ -1,0 +1,210 @@
+"""State that others run: a PostgreSQL and a Redis that speak TLS, in a stack that carries its own kubeconfig."""
+
+import contextlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lab import pki
+from lab.images import folders
+from lab.layout import PROJECT, REAL
+from lab.mint import Minted, mint
+from lab.process import wait_for
+from operations import stack as stacks
+from operations.wire import Endpoint, resolved
+from tests.edits import edited
+from tests.engine.stack import Stack, copy_program
+from tests.live import flows
+from tests.live.traffic import Traffic
+
+pytestmark = pytest.mark.xdist_group("beside the lab")
+
+STATE = "state"
+"""Namespace of what others run."""
+NAME = "external"
+"""The stack, and its namespace."""
+HOST = "external.skillflaw.test"
+SERVERS = {"postgresql": 5432, "redis": 6379}
+OPTIONS = {
+    "postgresql": "-c unix_socket_directories=/data -c ssl=on"
+    " -c ssl_cert_file=/tls/tls.crt -c ssl_key_file=/tls/tls.key",
+    "redis": "--port 0 --tls-port 6379 --tls-auth-clients no"
+    " --tls-cert-file /tls/tls.crt --tls-key-file /tls/tls.key --requirepass lab",
+}
+ROLES = {"first": "p@ss/1", "second": "p@ss/2"}
+"""Two roles with the rights of one owner, and their passwords; the URLs hold them percent-encoded."""
+
+
+def server(name: str) -> list[dict]:
+    """A pod that anyone might run, and its Service."""
+    metadata = {"name": name, "namespace": STATE, "labels": {"app": name}}
+    container = {
+        "name": name,
+        "image": folders.reference("postgres" if name == "postgresql" else name),
+        "args": OPTIONS[name].split(),
+        "env": [{"name": "POSTGRES_PASSWORD", "value": "lab"}, {"name": "PGDATA", "value": "/data/pgdata"}],
+        "volumeMounts": [
+            {"name": "tls", "mountPath": "/tls"},
+            {"name": "data", "mountPath": "/data"},
+        ],
+        "readinessProbe": {"tcpSocket": {"port": SERVERS[name]}, "periodSeconds": 1},
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "securityContext": {"runAsUser": 10001, "fsGroup": 10001},
+                "containers": [container],
+                "volumes": [
+                    {"name": "tls", "secret": {"secretName": "tls", "defaultMode": 0o440}},
+                    {"name": "data", "emptyDir": {}},
+                ],
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": {"app": name}, "ports": [{"port": SERVERS[name]}]},
+        },
+    ]
+
+
+def psql(kubectl, *statements: str) -> list[str]:
+    """Runs statements as the server's own superuser; the words that they print."""
+    words = [f"--command={statement}" for statement in statements]
+    return kubectl(
+        "exec", "postgresql", f"--namespace={STATE}", "--", "psql", "--host=/data", "--username=postgres",
+        "--dbname=postgres", "--tuples-only", "--no-align", "--quiet", *words,
+    ).split()  # fmt: skip
+
+
+def role(name: str) -> tuple[str, str]:
+    """Statements that make a role whose every session acts as the owner of the data."""
+    return (
+        f"CREATE ROLE {name} LOGIN PASSWORD '{ROLES[name]}' IN ROLE skillflaw",
+        f"ALTER ROLE {name} SET role TO skillflaw",
+    )
+
+
+def secret(kubectl, name: str, url: str) -> None:
+    kubectl("create", "secret", "generic", name, f"--namespace={NAME}", f"--from-literal=url={url}")
+
+
+def database_url(kubectl, role: str) -> None:
+    """The Secret with the URL that one of the roles uses."""
+    password = ROLES[role].replace("@", "%40").replace("/", "%2F")
+    secret(
+        kubectl,
+        f"database-{role}",
+        f"postgresql://{role}:{password}@postgresql.{STATE}/skillflaw?sslmode=require",
+    )
+
+
+def namespace(kubectl, name: str) -> None:
+    """A new one in the place of what a killed run left."""
+    kubectl("delete", "namespace", name, "--ignore-not-found")
+    kubectl("create", "namespace", name)
+
+
+@pytest.fixture(scope="module")
+def servers(kubectl) -> Iterator[None]:
+    namespace(kubectl, STATE)
+    pki.issue(REAL, STATE, hosts=[f"{name}.{STATE}" for name in SERVERS])
+    files = (f"--cert={REAL.pki / f'{STATE}.crt'}", f"--key={REAL.pki / f'{STATE}.key'}")
+    kubectl("create", "secret", "tls", "tls", f"--namespace={STATE}", *files)
+    made = [each for name in SERVERS for each in server(name)]
+    kubectl("apply", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
+    kubectl("wait", "pods", "--all", f"--namespace={STATE}", "--for=condition=Ready", "--timeout=60s")
+    psql(kubectl, "CREATE ROLE skillflaw", *role("first"), "CREATE DATABASE skillflaw OWNER skillflaw")
+    yield
+    kubectl("delete", "namespace", STATE, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
+    """An API and nothing else."""
+    namespace(kubectl, NAME)
+    database_url(kubectl, "first")
+    secret(kubectl, "cache", f"rediss://:lab@redis.{STATE}:6379/0?ssl_cert_reqs=none")
+    stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
+    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
+        stack.pulumi(*words, check=False)
+    with stack:
+        stack.sections = edited(
+            {
+                "cluster": {},
+                "namespace": {"name": NAME, "create": False},
+                "surfaces": {"api": {"host": HOST}},
+                "backend.scale.replicas": 1,
+                "database": {"external": {"secretName": "database-first", "key": "url"}},
+                "cache": {"external": {"secretName": "cache", "key": "url"}},
+                "network.egress": [{"cidr": node.pods, "ports": [*SERVERS.values()]} for node in REAL.nodes],
+                "backup": {},
+            }
+        )
+        stack.sections["kubeconfig"] = stack.encrypted("kubeconfig", REAL.kubeconfig.read_text())
+        stack.up()
+        yield stack
+        stack.pulumi("destroy", "--yes", "--skip-preview")
+        volumes = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
+        left = [it for it in volumes if it["spec"]["claimRef"]["namespace"] == NAME]
+        kubectl("delete", "persistentvolume", *(volume["metadata"]["name"] for volume in left))
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Endpoint]:
+    with resolved({HOST}, REAL.nodes[0].address):
+        yield Endpoint(f"https://{HOST}", ssl.create_default_context(cafile=REAL.pki / "ca.crt"))
+
+
+@pytest.fixture(scope="module")
+def visitor(other, tmp_path_factory) -> Minted:
+    """An API key and a flow of this stack's own."""
+    with contextlib.chdir(other.program):
+        return mint(stacks.read(NAME), tmp_path_factory.mktemp("visitor"))
+
+
+def sessions(kubectl) -> set[str]:
+    """Who is signed in to the application's database, each with whether by TLS."""
+    who = "SELECT usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE datname = 'skillflaw'"
+    return set(psql(kubectl, who))
+
+
+def test_the_guides_validation_passes_on_state_that_others_run(other, visitor):
+    options = {
+        "--flow": visitor.flow,
+        "--api-key-file": visitor.api_key_file,
+        "--ingress-address": REAL.nodes[0].address,
+        "--ca-file": REAL.pki / "ca.crt",
+    }
+    command = [sys.executable, "-m", "operations", "validate", f"--stack={NAME}"]
+    done = subprocess.run(
+        [*command, *(str(word) for option in options.items() for word in option)],
+        cwd=other.program, env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"context of its kubeconfig, namespace {NAME}" in done.stdout
+
+
+def test_a_database_password_is_rotated_without_a_failed_request(other, visitor, api, kubectl):
+    assert sessions(kubectl) == {"first|t"}
+    asks = {"alive": (0.05, flows.alive), "health": (0.25, flows.health), "run": (1, flows.run(visitor))}
+    with Traffic(api.async_client, asks) as traffic:
+        psql(kubectl, *role("second"))
+        database_url(kubectl, "second")
+        other.sections["database"]["external"]["secretName"] = "database-second"
+        other.up()
+        wait_for(lambda: sessions(kubectl) == {"second|t"}, 120, "the last session of the old role to end")
+        psql(kubectl, "ALTER ROLE first NOLOGIN")
+        runs = traffic.count["run"] + 3
+        wait_for(lambda: traffic.count["run"] >= runs, 30, "flows after the old role was closed")
+    assert not traffic.failures, traffic.story
