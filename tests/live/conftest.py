@@ -1,5 +1,6 @@
 """The lab as `make up` leaves it: real nodes, the real application."""
 
+import fcntl
 import os
 import ssl
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ def lab(tools: Tools) -> None:
     os.environ.update(pulumi.environment(REAL, tools))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares the stack `lab` runs in one process, one after the other; what does not says so and runs beside it."""
     for item in items:
@@ -76,6 +78,14 @@ def stack(lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     it = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml")
     yield it
     it.restore()
+
+
+@pytest.fixture(scope="module")
+def both_nodes(lab: None) -> Iterator[None]:
+    """Held by who takes a node away, and by who needs both while others run beside."""
+    with (REAL.state / "nodes.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

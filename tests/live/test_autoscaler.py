@@ -1,7 +1,6 @@
 """An autoscaled backend follows its load, by the cluster's own metrics."""
 
 import json
-import time
 
 from lab.mint import Minted
 from operations.wire import Endpoint
@@ -16,10 +15,8 @@ def test_load_adds_a_replica_and_no_run_of_pulumi_takes_it_back(
     autoscaled = {"backend.scale": {"min": 2, "max": 3, "cpuPercent": 50}}
     edited.up(autoscaled)
     with Traffic(hosts["api"].async_client, {"run": (0.25, flows.run(minted))}) as traffic:
-        until = time.monotonic() + 240
-        while replicas(kubectl) != 3 and time.monotonic() < until:
-            kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE)
-    assert replicas(kubectl) == 3
+        three = "--for=jsonpath={.spec.replicas}=3"
+        kubectl("wait", "deployment/skillflaw-backend", NAMESPACE, three, "--timeout=240s")
     assert not traffic.failures, traffic.story
     scaler = json.loads(
         kubectl("get", "horizontalpodautoscaler", "skillflaw-backend", NAMESPACE, "--output=json")

@@ -116,7 +116,7 @@ def namespace(kubectl, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def servers(kubectl) -> Iterator[None]:
+def servers(kubectl, both_nodes) -> Iterator[None]:
     namespace(kubectl, STATE)
     pki.issue(REAL, STATE, hosts=[f"{name}.{STATE}" for name in SERVERS])
     files = (f"--cert={REAL.pki / f'{STATE}.crt'}", f"--key={REAL.pki / f'{STATE}.key'}")
