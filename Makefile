@@ -4,7 +4,7 @@ REQUIREMENTS := requirements.txt operations/requirements.txt policies/requiremen
 VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test elsewhere bench unit lint environment sign-in preview review deploy repair drift
+.PHONY: up down test live elsewhere bench unit lint environment sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -19,8 +19,13 @@ test: environment
 	@# What needs no real nodes runs beside what does, and gives way to it: a backend that is starved for half a minute
 	@# is taken out of its Service, as it should be.
 	@log=$$(mktemp); nice -n 19 $(MAKE) --silent elsewhere > $$log 2>&1 & others=$$!; \
-		$(PYTHON) -m lab up && $(PYTHON) -m pytest -n 2 --dist=loadgroup tests/live; live=$$?; \
+		$(PYTHON) -m lab up && $(MAKE) --silent live; live=$$?; \
 		wait $$others; others=$$?; cat $$log; rm $$log; exit $$((live + others))
+
+live: environment
+	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m beside > $$log 2>&1 & beside=$$!; \
+		$(PYTHON) -m pytest tests/live -m "not beside"; lab=$$?; \
+		wait $$beside; beside=$$?; cat $$log; rm $$log; exit $$((lab + beside))
 
 # On simulated nodes and on none. The engine's files take longest, so they come first.
 elsewhere: environment

@@ -21,7 +21,7 @@ from concurrent import futures
 from importlib import metadata, util
 from pathlib import Path
 
-if "--run" not in sys.argv:
+if __name__ == "__main__" and "--run" not in sys.argv:
     # The host speaks the SDK's protocol and needs nothing else of it; the rest takes three times as long to import.
     for name in ("pulumi", "pulumi.runtime"):
         sys.modules[name] = util.module_from_spec(util.find_spec(name))

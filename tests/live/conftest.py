@@ -26,14 +26,6 @@ def lab(tools: Tools) -> None:
     os.environ.update(pulumi.environment(REAL, tools))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares the stack `lab` runs in one process, one after the other; what does not says so and runs beside it."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     """A failure is told with what the cluster has to say of it."""

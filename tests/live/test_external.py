@@ -22,7 +22,7 @@ from tests.engine.stack import Stack, copy_program
 from tests.live import flows
 from tests.live.traffic import Traffic
 
-pytestmark = pytest.mark.xdist_group("beside the lab")
+pytestmark = pytest.mark.beside
 
 STATE = "state"
 """Namespace of what others run."""
@@ -113,6 +113,8 @@ def namespace(kubectl, name: str) -> None:
     """A new one in the place of what a killed run left."""
     kubectl("delete", "namespace", name, "--ignore-not-found")
     kubectl("create", "namespace", name)
+    # No pod can be made before.
+    kubectl("wait", "serviceaccount/default", f"--namespace={name}", "--for=create", "--timeout=30s")
 
 
 @pytest.fixture(scope="module")
