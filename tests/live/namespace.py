@@ -7,6 +7,14 @@ NAME = "skillflaw"
 NAMESPACE = f"--namespace={NAME}"
 
 
+def make(kubectl, name: str) -> None:
+    """A new namespace, in the place of what a killed run left."""
+    kubectl("delete", "namespace", name, "--ignore-not-found")
+    kubectl("create", "namespace", name)
+    # No pod can be made before.
+    kubectl("wait", "serviceaccount/default", f"--namespace={name}", "--for=create", "--timeout=30s")
+
+
 def staying(kubectl, namespace: str, selector: str) -> list[dict[str, Any]]:
     """Pods, without those that leave: they listen no more, and are gone at the next look."""
     listed = kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")

@@ -11,6 +11,9 @@ from lab.errors import LabError
 from lab.images import folders
 from lab.layout import REAL
 from operations.wire import resolved
+from tests.live.namespace import make
+
+pytestmark = pytest.mark.beside
 
 POD = """
 apiVersion: v1
@@ -27,12 +30,11 @@ spec:
 
 
 @pytest.fixture(scope="module")
-def namespace(kubectl):
+def namespace(kubectl, both_nodes):
     name = "lab-test"
-    kubectl("delete", "namespace", name, "--ignore-not-found")
-    kubectl("create", "namespace", name)
+    make(kubectl, name)
     yield name
-    kubectl("delete", "namespace", name)
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="module")

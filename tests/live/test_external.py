@@ -19,7 +19,7 @@ from operations import stack as stacks
 from operations.wire import Endpoint, resolved
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
-from tests.live import flows
+from tests.live import flows, namespace
 from tests.live.traffic import Traffic
 
 pytestmark = pytest.mark.beside
@@ -109,17 +109,9 @@ def database_url(kubectl, role: str) -> None:
     )
 
 
-def namespace(kubectl, name: str) -> None:
-    """A new one in the place of what a killed run left."""
-    kubectl("delete", "namespace", name, "--ignore-not-found")
-    kubectl("create", "namespace", name)
-    # No pod can be made before.
-    kubectl("wait", "serviceaccount/default", f"--namespace={name}", "--for=create", "--timeout=30s")
-
-
 @pytest.fixture(scope="module")
 def servers(kubectl, both_nodes) -> Iterator[None]:
-    namespace(kubectl, STATE)
+    namespace.make(kubectl, STATE)
     pki.issue(REAL, STATE, hosts=[f"{name}.{STATE}" for name in SERVERS])
     files = (f"--cert={REAL.pki / f'{STATE}.crt'}", f"--key={REAL.pki / f'{STATE}.key'}")
     kubectl("create", "secret", "tls", "tls", f"--namespace={STATE}", *files)
@@ -134,7 +126,7 @@ def servers(kubectl, both_nodes) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
     """An API and nothing else."""
-    namespace(kubectl, NAME)
+    namespace.make(kubectl, NAME)
     database_url(kubectl, "first")
     secret(kubectl, "cache", f"rediss://:lab@redis.{STATE}:6379/0?ssl_cert_reqs=none")
     stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})

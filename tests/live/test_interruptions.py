@@ -12,7 +12,7 @@ from tests.live import flows
 from tests.live.namespace import NAMESPACE, pods
 from tests.live.traffic import Traffic
 
-LONG = 35
+LONG = 32
 """Seconds; more than the 30 that Kubernetes gives a pod which promises nothing. The lab promises 60."""
 
 
