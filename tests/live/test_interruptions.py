@@ -27,7 +27,7 @@ def traffic(hosts: dict[str, Endpoint], minted: Minted) -> Traffic:
         hosts["api"].async_client,
         {
             # Often enough to meet the moment between a pod's end and the last proxy that learns of it.
-            "alive": (0.04, flows.alive),
+            "alive": (0.05, flows.alive),
             "health": (0.25, flows.health),
             "run": (1, flows.run(minted)),
             "stream": (4, flows.stream(minted, seconds=12)),
