@@ -1,7 +1,9 @@
 """A lab from nothing to ready, and back to nothing."""
 
+import contextlib
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -79,6 +81,15 @@ def down(lab: Lab) -> None:
     nodes.remove_cgroups(lab)
     network.down(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def unfinished(lab: Lab) -> Iterator[None]:
+    """While the block runs, the lab counts as half-made: a run killed meanwhile leaves one that the next `up` makes anew."""
+    made_of = _made_of(lab).read_text()
+    _made_of(lab).unlink()
+    yield
+    _made_of(lab).write_text(made_of)
 
 
 def parts(lab: Lab) -> tuple[str, ...]:

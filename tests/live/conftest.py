@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import addons, pulumi
+from lab import addons, cluster, pulumi
 from lab.errors import LabError
 from lab.layout import REAL
 from lab.mint import Minted, mint
@@ -63,6 +63,13 @@ def hosts() -> Iterator[dict[str, Endpoint]]:
     at = {name: Endpoint(f"https://{name}.skillflaw.test", trust) for name in ("api", "app", "docs")}
     with resolved({endpoint.host for endpoint in at.values()}, REAL.nodes[0].address):
         yield at
+
+
+@pytest.fixture
+def at_risk(lab: None) -> Iterator[None]:
+    """For a test that takes away what no `pulumi up` brings back, until it brings it back itself."""
+    with cluster.unfinished(REAL):
+        yield
 
 
 @pytest.fixture(scope="session")

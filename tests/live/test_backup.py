@@ -44,7 +44,7 @@ def psql(kubectl, statement: str) -> str:
 
 
 def test_what_was_lost_after_a_backup_is_back_after_a_restore(
-    kubectl, folder, hosts: dict[str, Endpoint], minted: Minted
+    at_risk, kubectl, folder, hosts: dict[str, Endpoint], minted: Minted
 ):
     key = minted.api_key_file.read_text()
     in_backend = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")

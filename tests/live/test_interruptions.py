@@ -91,7 +91,7 @@ def well(api: Endpoint) -> bool:
         return all(client.get("/health_check").is_success for _ in range(20))
 
 
-def test_a_drained_node_without_state_fails_no_request(kubectl, traffic, hosts, both_nodes):
+def test_a_drained_node_without_state_fails_no_request(at_risk, kubectl, traffic, hosts, both_nodes):
     (database,) = pods(kubectl, "postgresql").values()
     kept = database["spec"]["nodeName"]
     (node,) = {"node-1", "node-2"} - {kept}

@@ -48,7 +48,7 @@ def gone(kubectl, names: Iterable[str]) -> None:
 
 
 def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
-    other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
+    at_risk, other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
 ):
     key = minted.api_key_file.read_text()
     changed = {
