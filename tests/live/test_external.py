@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -101,7 +102,7 @@ def secret(kubectl, name: str, url: str) -> None:
 
 def database_url(kubectl, role: str) -> None:
     """The Secret with the URL that one of the roles uses."""
-    password = ROLES[role].replace("@", "%40").replace("/", "%2F")
+    password = quote(ROLES[role], safe="")
     secret(
         kubectl,
         f"database-{role}",
