@@ -11,8 +11,8 @@ from lab import addons, controlplane, kubeconfig, machine, network, nodes, pki, 
 from lab.images import build, folders
 from lab.images.build import Image
 from lab.layout import CACHE, Lab
-from lab.progress import Progress
-from lab.toolchain import Report, Tools
+from lab.progress import Progress, Report
+from lab.toolchain import Tools
 
 HOST_PROGRAMS = ("etcd", "kube-apiserver", "kube-router", "kwok")
 CLUSTER_PROGRAMS = ("pause", "coredns", "metrics-server", "local-path-provisioner", "traefik", "cert-manager")

@@ -12,7 +12,8 @@ from lab import network, node, process
 from lab.errors import LabError
 from lab.images.build import Image
 from lab.layout import PROJECT, Lab, Node
-from lab.toolchain import Report, Tools
+from lab.progress import Report
+from lab.toolchain import Tools
 
 NAMESPACE = "k8s.io"
 """containerd's namespace of what Kubernetes uses."""

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 
-from lab.toolchain import Report
+Report = Callable[[str], None]
+"""Called with a few words on how far a step is."""
 
 SILENCE_SECONDS = 15
 """Where no line can be rewritten (a log, CI), the longest a step stays silent."""

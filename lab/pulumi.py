@@ -10,7 +10,7 @@ from pathlib import Path
 from lab import process
 from lab.errors import LabError
 from lab.layout import PROJECT, Lab
-from lab.toolchain import Tools, installed_pulumi
+from lab.toolchain import Tools, installed
 
 STACK = "lab"
 """Its file is Pulumi.lab.yaml."""
@@ -33,7 +33,7 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
         # Providers and language hosts outlive an engine that is killed, not the lab.
         process.MARK: process.mark(lab, "pulumi"),
     }
-    if not installed_pulumi():
+    if not installed.pulumi():
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     return variables
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.images.build import Image
 from lab.layout import DOMAIN, Lab
-from lab.toolchain import Report, Tools
+from lab.progress import Report
+from lab.toolchain import Tools
 
 HERE = Path(__file__).parent
 ROLLOUT_SECONDS = 180

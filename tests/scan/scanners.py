@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab import toolchain
 from lab.layout import CACHE
+from lab.toolchain.catalogue import KUBERNETES
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 CRITICAL = 1
@@ -39,7 +40,7 @@ def checkov(file: Path) -> Iterator[Finding]:
 
 def kube_score(file: Path) -> Iterator[Finding]:
     """Every critical comment."""
-    version = ".".join(toolchain.KUBERNETES.split(".")[:2])
+    version = ".".join(KUBERNETES.split(".")[:2])
     done = subprocess.run(
         [_kube_score(), "score", f"--kubernetes-version=v{version}", "--output-format=json", file],
         capture_output=True,

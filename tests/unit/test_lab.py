@@ -12,11 +12,11 @@ import types
 import pytest
 from rich.console import Console
 
-from lab import language_host, machine, network, process, pulumi, toolchain
+from lab import language_host, machine, network, process, pulumi
 from lab.errors import LabError
 from lab.layout import PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
-from lab.toolchain import Tools
+from lab.toolchain import Tools, installed
 
 
 def test_two_labs_share_no_name_link_or_address():
@@ -80,11 +80,11 @@ def test_the_labs_own_programs_are_never_taken_for_the_machines(monkeypatch, tmp
         folder.mkdir(parents=True)
         (folder / "pulumi").write_text("#!/bin/sh\n")
         (folder / "pulumi").chmod(0o755)
-    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(installed, "CACHE", tmp_path / "cache")
     monkeypatch.setenv("PATH", f"{own}:{machines}")
-    assert toolchain._installed("pulumi") == str(machines / "pulumi")
+    assert installed.installed("pulumi") == str(machines / "pulumi")
     monkeypatch.setenv("PATH", str(own))
-    assert toolchain._installed("pulumi") is None
+    assert installed.installed("pulumi") is None
 
 
 def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):

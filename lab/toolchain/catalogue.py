@@ -1,0 +1,67 @@
+"""Which programs and manifests there are, and how each is made."""
+
+from lab.toolchain.golang import Manifests, Program
+
+KUBERNETES = "1.36.3"
+PULUMI = "3.274.1"
+
+MINOR = KUBERNETES.split(".")[1]
+"""Of Kubernetes 1."""
+_PULUMI_TAGS = "osusergo,grpcnotrace"
+"""The engine's own. Its providers have the same, and the same versions of what they share, so that it is compiled once."""
+PROGRAMS = {
+    "kubernetes": Program(
+        module="kubernetes",
+        variables={
+            "k8s.io/component-base/version.gitVersion": f"v{KUBERNETES}",
+            "k8s.io/component-base/version.gitMajor": "1",
+            "k8s.io/component-base/version.gitMinor": MINOR,
+        },
+        names=(
+            "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl",
+        ),
+    ),
+    "etcd": Program(module="kubernetes", package="go.etcd.io/etcd/server/v3"),
+    "coredns": Program(module="kubernetes", package="./coredns"),
+    "metrics-server": Program(module="kubernetes", package="sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "local-path-provisioner": Program(module="kubernetes", package="github.com/rancher/local-path-provisioner"),
+    "kube-router": Program(module="kubernetes", package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
+    "kwok": Program(module="kubernetes", package="sigs.k8s.io/kwok/cmd/kwok"),
+    "cert-manager": Program(module="cert-manager"),
+    "pause": Program(module="pause"),
+    "pulumi": Program(
+        module="pulumi",
+        package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+        variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{PULUMI}"},
+        tags=_PULUMI_TAGS,
+    ),
+    "pulumi-resource-kubernetes": Program(
+        module="pulumi-providers",
+        package="./kubernetes",
+        tags=_PULUMI_TAGS,
+        variables={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0"},
+        unoptimized="github.com/pulumi/pulumi-kubernetes/sdk/v4/go/...",
+    ),
+    "pulumi-resource-random": Program(module="pulumi-providers", package="./random", tags=_PULUMI_TAGS),
+}  # fmt: skip
+ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
+"""Needed by no lab: `prepare` leaves it out."""
+
+KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
+"""Needed by no lab either."""
+
+MANIFESTS = {
+    "gateway-api.yaml": Manifests(
+        module="gateway-api", path="sigs.k8s.io/gateway-api", folders=("config/crd/standard",)
+    ),
+    "cert-manager.yaml": Manifests(
+        module="cert-manager", path="github.com/cert-manager/cert-manager", folders=("deploy/crds",)
+    ),
+    "kwok-stages.yaml": Manifests(
+        module="kubernetes",
+        path="sigs.k8s.io/kwok",
+        folders=tuple(
+            f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+        ),
+    ),
+}
