@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -13,7 +10,7 @@ import pytest
 
 from lab import pki
 from lab.images import folders
-from lab.layout import PROJECT, REAL
+from lab.layout import REAL
 from lab.mint import Minted, mint
 from lab.process import wait_for
 from operations import stack as stacks
@@ -22,6 +19,7 @@ from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
 from tests.live import flows, namespace
 from tests.live.traffic import Traffic
+from tests.live.validation import validate
 
 pytestmark = pytest.mark.beside
 
@@ -175,17 +173,7 @@ def sessions(kubectl) -> set[str]:
 
 
 def test_the_guides_validation_passes_on_state_that_others_run(other, visitor):
-    options = {
-        "--flow": visitor.flow,
-        "--api-key-file": visitor.api_key_file,
-        "--ingress-address": REAL.nodes[0].address,
-        "--ca-file": REAL.pki / "ca.crt",
-    }
-    command = [sys.executable, "-m", "operations", "validate", f"--stack={NAME}"]
-    done = subprocess.run(
-        [*command, *(str(word) for option in options.items() for word in option)],
-        cwd=other.program, env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = validate(NAME, visitor, program=other.program)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"context of its kubeconfig, namespace {NAME}" in done.stdout
 

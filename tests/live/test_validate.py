@@ -1,27 +1,10 @@
 """`operations validate` against the stack `lab`, as `make up` leaves it."""
 
-import subprocess
-import sys
-
-from lab.layout import PROJECT, REAL
-from lab.mint import Minted
-
-
-def validate(minted: Minted, flow: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", "validate", "--stack=lab", f"--flow={flow}"]
-    options = {
-        "--api-key-file": minted.api_key_file,
-        "--ui-user": minted.user,
-        "--ui-password-file": minted.ui_password_file,
-        "--ingress-address": REAL.nodes[0].address,
-        "--ca-file": REAL.pki / "ca.crt",
-    }
-    words = [str(word) for option in options.items() for word in option]
-    return subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, text=True, check=False)
+from tests.live.validation import validate
 
 
 def test_every_check_of_the_guide_passes(minted):
-    done = validate(minted, minted.flow)
+    done = validate("lab", minted)
     assert done.returncode == 0, done.stdout + done.stderr
     _, *checks, verdict = done.stdout.splitlines()
     assert verdict.startswith(f"all {len(checks)} checks passed")
@@ -39,7 +22,7 @@ def test_every_check_of_the_guide_passes(minted):
 
 
 def test_an_unknown_flow_fails_every_check_that_runs_it_with_a_reason_and_no_secret(minted):
-    done = validate(minted, "no-such-flow")
+    done = validate("lab", minted, flow="no-such-flow")
     assert done.returncode == 1
     for reason in (
         "POST /api/v1/run/no-such-flow answered 404, not 200",
