@@ -3,6 +3,7 @@
 The one place that knows both; settings know no component, and components know no settings.
 """
 
+import msgspec
 import pulumi
 
 from components import backup as backup_part
@@ -103,7 +104,7 @@ def storage(settings: Settings, namespace: Namespace) -> StorageArgs:
         namespace=namespace,
         size=own.size,
         class_name=own.class_name,
-        access_mode=own.access_mode,
+        access_mode=own.mode,
         existing_claim=own.existing_claim,
         protect=settings.protection.enabled,
     )
@@ -169,7 +170,7 @@ def backend(
         scale=Autoscaling(fewest=own.scale.min, most=own.scale.max, cpu_percent=own.scale.cpu_percent)
         if isinstance(own.scale, sections.AutoScale)
         else own.scale.replicas,
-        probes=Probes(**own.probes.model_dump()),
+        probes=Probes(**msgspec.structs.asdict(own.probes)),
         pre_stop_seconds=own.pre_stop_seconds,
         longest_flow_seconds=own.longest_flow_seconds,
         shared_volume=_shared_volume(settings),
@@ -299,7 +300,7 @@ def protection(settings: Settings, parts: list[pulumi.Resource]) -> ProtectionAr
 
 
 def _shared_volume(settings: Settings) -> bool:
-    return settings.storage.access_mode == "ReadWriteMany"
+    return settings.storage.mode == "ReadWriteMany"
 
 
 def _image(settings: Settings, name: str) -> Image:
@@ -316,7 +317,7 @@ def _identity(section: sections.Identity) -> Identity:
 
 
 def _resources(section: sections.Resources) -> Resources:
-    return Resources(**section.model_dump(by_alias=True))
+    return Resources(**msgspec.to_builtins(section))
 
 
 def _reference(section: sections.SecretRef | None) -> SecretKeyRef | None:

@@ -142,7 +142,7 @@ def settings() -> Iterator[Row]:
         )
         for _ in range(PAIRS)
     ]
-    yield Row("settings imported, pydantic with them", f"{statistics.median(imported):.0f} ms", "")
+    yield Row("settings imported, msgspec with them", f"{statistics.median(imported):.0f} ms", "")
     sections, timed = shipped("lab"), []
     for _ in range(50):
         began = time.perf_counter()

@@ -3,18 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+import msgspec
 
 from operations.kubectl import Kubectl, cluster
 from operations.program import ProgramError, output_of
 
 
-class _Output(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class SecretRef(_Output):
+class SecretRef(msgspec.Struct, frozen=True, rename="camel"):
     """Where a user and a password are kept in the stack's namespace; never their values."""
 
     name: str
@@ -22,14 +17,14 @@ class SecretRef(_Output):
     username_key: str | None = None
 
 
-class Stack(_Output):
+class Stack(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A stack's outputs.
 
     `surfaces` holds those that are exposed, of `api`, `app` and `docs`, each as an origin (`https://host`).
     """
 
     context: str | None = None
-    kubeconfig: str | None = Field(default=None, repr=False)
+    kubeconfig: str | None = None
     namespace: str
     backend_service: str
     backend_port: int
@@ -37,6 +32,10 @@ class Stack(_Output):
     api_allow: tuple[str, ...]
     superuser_secret: SecretRef
     backup_cron_job: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the kubeconfig, since a traceback may show it."""
+        return f"Stack(namespace={self.namespace!r})"
 
     @contextlib.contextmanager
     def kubectl(self) -> Iterator[Kubectl]:
@@ -53,9 +52,8 @@ def read(name: str) -> Stack:
     """
     outputs = output_of("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", name)
     try:
-        return Stack.model_validate_json(outputs)
-    except ValidationError as error:
-        wrong = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        return msgspec.json.decode(outputs, type=Stack)
+    except msgspec.ValidationError as error:
         raise ProgramError(
-            f"stack {name} lacks outputs ({wrong}): run `pulumi up --stack {name}` first"
+            f"stack {name} lacks outputs ({error}): run `pulumi up --stack {name}` first"
         ) from None

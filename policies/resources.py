@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from settings.sections import Images, Protection, Section
+from settings.sections import Images, Protection
+from settings.shape import keys
 
 RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 """Kinds whose pods run until they are told to leave."""
@@ -67,10 +68,6 @@ class Stack:
         surfaces = sections.get("surfaces", {}).values()
         return cls(
             hosts=frozenset(row.get("host") for row in surfaces),
-            registries=sections.get("images", {}).get("registries", _default(Images, "registries")),
-            protected=sections.get("protection", {}).get("enabled", _default(Protection, "enabled")),
+            registries=sections.get("images", {}).get("registries", keys(Images)["registries"].default),
+            protected=sections.get("protection", {}).get("enabled", keys(Protection)["enabled"].default),
         )
-
-
-def _default(section: type[Section], key: str) -> Any:
-    return section.model_fields[key].default

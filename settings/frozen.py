@@ -20,7 +20,7 @@ def frozen(namespace: Namespace, storage: Storage, database: Database, backend: 
     own = database.in_cluster
     chosen = {
         "namespace.name": namespace.name,
-        "storage.accessMode": storage.access_mode,
+        "storage.accessMode": storage.mode,
         "storage.className": storage.class_name,
         "storage.existingClaim": storage.existing_claim,
         "database": "inCluster" if own else "external",

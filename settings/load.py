@@ -1,20 +1,18 @@
 """Reads the stack file once and refuses it whole, with every problem at once."""
 
 import json
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
-from pydantic import BaseModel, ValidationError
 
-from settings.meaning import meanings
 from settings.problems import Problem, SettingsError
+from settings.reader import Place, Reader, unknown_key
 from settings.rules import RULES
-from settings.sections import Settings
+from settings.sections import Section, Settings
+from settings.shape import keys
 
 SECRET_KEYS = ("kubeconfig",)
 """Top-level keys that must be stored with `--secret`; no section ever holds a secret."""
@@ -83,24 +81,28 @@ def parse(given: dict[str, Any], secret: set[str], *, live: dict[str, str] | Non
     `secret` names the keys that are stored encrypted, `live` is what the running stack was made with.
     Raises `SettingsError`.
     """
-    sections = {field.alias: (name, field.annotation) for name, field in Settings.model_fields.items()}
+    sections = keys(Settings)
+    allowed = [*sections, *SECRET_KEYS]
     problems = [
-        *_unknown_keys(given, [*sections, *SECRET_KEYS]),
+        *(unknown_key(key, allowed) for key in given if key not in allowed),
         *_misplaced_secrets(given, secret, sections),
     ]
-    parsed: dict[str, BaseModel] = {}
-    for key, (name, model) in sections.items():
-        try:
-            parsed[name] = model.model_validate(_decode(given.get(key, {})))
-        except ValidationError as error:
-            problems += [_explain(key, model, detail) for detail in error.errors(include_url=False)]
+    parsed: dict[str, Section] = {}
+    for key, field in sections.items():
+        reader = Reader()
+        place = Place(key, Settings, field.name)
+        section = reader.read(field.type, _decode(given.get(key, {})), place, field.default)
+        if reader.problems:
+            problems += reader.problems
+        else:
+            parsed[field.name] = section
     known = {**parsed, "kubeconfig": "kubeconfig" in given, "live": live or {}}
     for rule, wanted in RULES.items():
         if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})
     if problems:
         raise SettingsError(problems)
-    return Settings.model_construct(**parsed)
+    return Settings(**parsed)
 
 
 def _decode(value: Any) -> Any:
@@ -111,22 +113,7 @@ def _decode(value: Any) -> Any:
         return value
 
 
-def _unknown_keys(given: dict[str, Any], known: list[str]) -> list[Problem]:
-    return [_unknown_key(key, known) for key in given if key not in known]
-
-
-def _unknown_key(path: str, known: list[str]) -> Problem:
-    *_, last = path.split(".")
-    nearest = get_close_matches(last, known, n=1, cutoff=0.5)
-    return Problem(
-        path=path,
-        found="an unknown key",
-        allowed=", ".join(known),
-        remedy=f"did you mean {nearest[0]}?" if nearest else "remove it",
-    )
-
-
-def _misplaced_secrets(given: dict[str, Any], secret: set[str], sections: dict[str, Any]) -> list[Problem]:
+def _misplaced_secrets(given: dict[str, Any], secret: set[str], sections: Iterable[str]) -> list[Problem]:
     plain = [
         Problem(
             path=key,
@@ -147,100 +134,3 @@ def _misplaced_secrets(given: dict[str, Any], secret: set[str], sections: dict[s
         for key in sections
         if key in secret
     ]
-
-
-# --- pydantic's words into ours ----------------------------------------------------------------
-
-
-def _explain(key: str, model: type[BaseModel], detail: dict[str, Any]) -> Problem:
-    path, holder = _walk(key, model, detail["loc"])
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        return _unknown_key(path, _keys(holder))
-    if kind == "one_of":
-        keys = ", ".join(context["keys"])
-        return Problem(
-            path=path,
-            found=f"{context['count']} of {keys}",
-            allowed=f"exactly one of {keys}",
-            remedy="choose one and remove the others" if context["count"] else "choose one",
-        )
-    if kind == "missing":
-        return Problem(path=path, found="nothing", allowed=_describe(holder, path), remedy=f"set {path}")
-    return Problem(
-        path=path,
-        found=_found(path, detail["input"]),
-        allowed=_allowed(kind, context, detail["msg"]),
-        remedy=f"correct {path}. {_describe(holder, path)}".strip(),
-    )
-
-
-def _walk(key: str, model: Any, location: tuple[str | int, ...]) -> tuple[str, Any]:
-    """The stack file's path of an error, and the model that holds its last key."""
-    path, holder = key, model
-    for part in location:
-        field = _field(model, part)
-        variants = {variant.__name__.removesuffix("Scale").lower(): variant for variant in _models(model)}
-        if len(variants) > 1 and part in variants:  # the tag of a union, which no stack file holds
-            holder = model = variants[part]
-            continue
-        if part == "[key]":
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        holder, model = model, field.annotation if field else None
-    return path, holder
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Every model a type can be."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in (Union, UnionType):
-        return [model for part in get_args(annotation) for model in _models(part)]
-    if get_origin(annotation) is not None:
-        return [model for part in get_args(annotation)[:1] for model in _models(part)]
-    return []
-
-
-def _field(annotation: Any, alias: str | int) -> Any:
-    for model in _models(annotation):
-        for field in model.model_fields.values():
-            if field.alias == alias:
-                return field
-    return None
-
-
-def _keys(annotation: Any) -> list[str]:
-    return [field.alias for model in _models(annotation) for field in model.model_fields.values()]
-
-
-def _describe(holder: Any, path: str) -> str:
-    alias = re.sub(r"\[\d+\]$", "", path).rsplit(".", 1)[-1]
-    for model in _models(holder):
-        for name, field in model.model_fields.items():
-            if field.alias == alias:
-                return meanings(model).get(name, "")
-    return ""
-
-
-_SECRETIVE = re.compile(r"secret|password|token|key|env|kubeconfig", re.IGNORECASE)
-
-
-def _found(path: str, value: Any) -> str:
-    """A value as it may be shown: never one that could be a secret."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    # A text in a section's place, a URL or a long one could be anything.
-    if isinstance(value, str) and (
-        "." not in path or _SECRETIVE.search(path) or "://" in value or len(value) > 60
-    ):
-        return f"a text of {len(value)} characters"
-    return json.dumps(value)
-
-
-def _allowed(kind: str, context: dict[str, Any], message: str) -> str:
-    if kind == "string_pattern_mismatch":
-        return f"text of the form {context['pattern']}"
-    return message[0].lower() + message[1:]

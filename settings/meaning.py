@@ -8,11 +8,11 @@ import inspect
 from functools import cache
 from itertools import pairwise
 
-from pydantic import BaseModel
+from settings.sections import Section
 
 
 @cache
-def meanings(section: type[BaseModel]) -> dict[str, str]:
+def meanings(section: type[Section]) -> dict[str, str]:
     """The meaning of a section's fields, its own and inherited, by their name in Python."""
     described = {}
     for ancestor in reversed(section.__mro__):

@@ -167,10 +167,10 @@ def _missing_image(image: str, needed_by: str) -> Problem:
 
 @rule
 def replicas_share_a_volume(backend: Backend, storage: Storage) -> Iterator[Problem]:
-    if backend.scale.most > 1 and storage.access_mode != "ReadWriteMany":
+    if backend.scale.most > 1 and storage.mode != "ReadWriteMany":
         yield Problem(
             path="backend.scale",
-            found=f"up to {backend.scale.most} replicas on a {storage.access_mode} volume",
+            found=f"up to {backend.scale.most} replicas on a {storage.mode} volume",
             allowed="several replicas on a ReadWriteMany volume, or one replica",
             remedy="set storage.accessMode to ReadWriteMany, or backend.scale to {replicas: 1}",
         )
@@ -325,7 +325,7 @@ def requests_stay_within_limits(
         workloads["database.inCluster"] = database.in_cluster
     for path, workload in workloads.items():
         requests, limits = workload.resources.requests, workload.resources.limits
-        for field in Quantities.model_fields:
+        for field in Quantities.__struct_fields__:
             asked, limit = getattr(requests, field), getattr(limits, field)
             if amount(asked) > amount(limit):
                 key = field.replace("_", "-")
@@ -392,7 +392,7 @@ def existing_key_has_a_version(secret_key: SecretKey) -> Iterator[Problem]:
 
 @rule
 def existing_claim_says_what_it_allows(storage: Storage) -> Iterator[Problem]:
-    if storage.existing_claim and "access_mode" not in storage.model_fields_set:
+    if storage.existing_claim and storage.access_mode is None:
         yield Problem(
             path="storage.accessMode",
             found=f"nothing about the existing claim {storage.existing_claim}",

@@ -1,31 +1,32 @@
 """The JSON Schema of a stack file, for editors: `python -m settings.schema > stack.schema.json`."""
 
+import inspect
 import json
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from settings import sections
+import msgspec
+
 from settings.load import SECRET_KEYS
 from settings.meaning import meanings
-from settings.sections import Settings
+from settings.sections import Section, Settings
+from settings.shape import choices, keys, sections_of
+
+Schema = dict[str, Any]
 
 
-def stack_schema() -> dict[str, Any]:
+def stack_schema() -> Schema:
     """A schema that completes and checks `Pulumi.<stack>.yaml`; cross-section rules are the program's."""
-    settings = Settings.model_json_schema(by_alias=True)
-    definitions = settings.pop("$defs")
-    for name, definition in definitions.items():
-        section = getattr(sections, name, None)
-        for field, meaning in meanings(section).items() if section else ():
-            definition["properties"][section.model_fields[field].alias]["description"] = meaning
+    definitions: dict[str, Schema] = {}
+    sections = {f"skillflaw:{key}": _key(field, definitions) for key, field in keys(Settings).items()}
     secrets = {
-        key: {
+        f"skillflaw:{key}": {
             "type": "object",
             "required": ["secure"],
             "description": "Set with `pulumi config set --secret`.",
         }
         for key in SECRET_KEYS
     }
-    keys = {f"skillflaw:{key}": value for key, value in {**settings["properties"], **secrets}.items()}
+    known = sections | secrets
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A stack of SkillFlaw",
@@ -34,14 +35,51 @@ def stack_schema() -> dict[str, Any]:
         "properties": {
             "config": {
                 "type": "object",
-                "required": [f"skillflaw:{key}" for key in settings["required"]],
-                "properties": keys,
+                "required": [f"skillflaw:{key}" for key, field in keys(Settings).items() if field.required],
+                "properties": known,
                 # Other namespaces are Pulumi's own; inside ours an unknown key is a mistake.
-                "propertyNames": {"anyOf": [{"enum": list(keys)}, {"not": {"pattern": "^skillflaw:"}}]},
+                "propertyNames": {"anyOf": [{"enum": list(known)}, {"not": {"pattern": "^skillflaw:"}}]},
             }
         },
         "$defs": definitions,
     }
+
+
+def _key(field: msgspec.structs.FieldInfo, definitions: dict[str, Schema]) -> Schema:
+    shapes = [_shape(kind, field.default, definitions) for kind in choices(field.type)]
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    return schema if field.required else schema | {"default": _default(field)}
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return json.loads(msgspec.json.encode(value))
+
+
+def _shape(kind: Any, default: Any, definitions: dict[str, Schema]) -> Schema:
+    if sections_of(kind):
+        # What is left out of a section with a default comes from that.
+        return _section(kind, type(default) is kind, definitions)
+    if get_origin(kind) is tuple and sections_of(get_args(kind)[0]):
+        return {"type": "array", "items": _shape(get_args(kind)[0], None, definitions)}
+    return msgspec.json.schema(kind)
+
+
+def _section(kind: type[Section], complete: bool, definitions: dict[str, Schema]) -> Schema:
+    if kind.__name__ not in definitions:
+        required = [key for key, field in keys(kind).items() if field.required and not complete]
+        told = meanings(kind)
+        definitions[kind.__name__] = {
+            "type": "object",
+            "description": inspect.cleandoc(kind.__doc__),
+            "properties": {
+                key: _key(field, definitions) | {"description": told[field.name]}
+                for key, field in keys(kind).items()
+            },
+            "required": required,
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
 if __name__ == "__main__":

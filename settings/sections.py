@@ -1,35 +1,16 @@
 """The sections of a stack file: every key, its type, its one default and what it means."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import IPv4Network, ip_network
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    field_validator,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from msgspec import Meta, Struct
 
 
-class Section(BaseModel):
-    """A frozen part of the stack file: camelCase in YAML, snake_case in Python, no unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        defer_build=True,
-        coerce_numbers_to_str=True,
-    )
+class Section(Struct, frozen=True, rename="camel"):
+    """A frozen part of the stack file: camelCase in YAML, snake_case in Python."""
 
 
 class OneOf(Section):
@@ -37,32 +18,27 @@ class OneOf(Section):
 
     alternatives: ClassVar[tuple[str, ...]]
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        chosen = [name for name in self.alternatives if getattr(self, name) is not None]
-        if len(chosen) != 1:
-            raise PydanticCustomError(
-                "one_of",
-                "{count} alternatives chosen",
-                {"count": len(chosen), "keys": [to_camel(name) for name in self.alternatives]},
-            )
-        return self
-
 
 # --- words of Kubernetes -----------------------------------------------------------------------
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+
+def _words(allowed: str, holds: Callable[[Any], bool]) -> Meta:
+    """What a value must be, in words, and how to tell; for what a pattern or a range cannot say."""
+    return Meta(extra={"allowed": allowed, "holds": holds})
+
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 """The name of a Kubernetes object, narrowed to what every kind accepts."""
 
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
+ObjectName = Annotated[str, Meta(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 """The name of a Kubernetes object whose kind also allows dots (secrets, classes)."""
 
-DataKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
+DataKey = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
 """A key inside a Kubernetes Secret."""
 
 Host = Annotated[
     str,
-    Field(
+    Meta(
         pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
         max_length=253,
     ),
@@ -71,7 +47,7 @@ Host = Annotated[
 
 Image = Annotated[
     str,
-    Field(
+    Meta(
         pattern=r"^([a-z0-9][-.a-z0-9]*(:[0-9]+)?/)?[a-z0-9][-._a-z0-9]*(/[a-z0-9][-._a-z0-9]*)*"
         r"(:[-._a-zA-Z0-9]{1,128})?(@sha256:[0-9a-f]{64})?$"
     ),
@@ -79,16 +55,16 @@ Image = Annotated[
 """An image by tag, digest or both."""
 
 Registry = Annotated[
-    str, Field(pattern=r"^[a-z0-9][-.a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*$", max_length=255)
+    str, Meta(pattern=r"^[a-z0-9][-.a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*$", max_length=255)
 ]
 """A registry, or a folder of one, as an image's full name begins: `ghcr.io/cwinux`."""
 
-Url = Annotated[str, Field(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
+Url = Annotated[str, Meta(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
 """An http(s) origin without credentials or a path; the trailing slash is the operator's choice."""
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Replicas = Annotated[int, Field(ge=1, le=100)]
-Uid = Annotated[int, Field(ge=10000, le=2**31 - 1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Replicas = Annotated[int, Meta(ge=1, le=100)]
+Uid = Annotated[int, Meta(ge=10000, le=2**31 - 1)]
 """A user or group id: at least 10000, so it is no account of the node."""
 
 _QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|Ki|[MGTP]i?)?$")
@@ -102,37 +78,36 @@ def amount(quantity: str) -> Decimal:
     return Decimal(number) * (_FACTOR[suffix] if suffix else 1)
 
 
-def _quantity(text: str) -> str:
-    if not _QUANTITY.fullmatch(text) or amount(text) <= 0:
-        raise PydanticCustomError("quantity", "not a Kubernetes quantity")
-    return text
+def _is_quantity(text: str) -> bool:
+    return bool(_QUANTITY.fullmatch(text)) and amount(text) > 0
 
 
-Quantity = Annotated[str, AfterValidator(_quantity)]
-"""A Kubernetes quantity above zero, such as `500m`, `2` or `4Gi`."""
+Quantity = Annotated[
+    str,
+    Meta(pattern=_QUANTITY.pattern),
+    _words("a Kubernetes quantity above zero, such as 500m, 2 or 4Gi", _is_quantity),
+]
 
 
-def _ipv4_range(text: str) -> str:
+def _is_ipv4_range(text: str) -> bool:
     try:
-        network = ip_network(text)
+        return isinstance(ip_network(text), IPv4Network)
     except ValueError:
-        network = None
-    if not isinstance(network, IPv4Network):
-        raise PydanticCustomError("cidr", "not an IPv4 range in CIDR form")
-    return text
+        return False
+
+
+Cidr = Annotated[
+    str, _words("an IPv4 range in CIDR form without host bits, such as 10.20.0.0/16", _is_ipv4_range)
+]
 
 
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?")
 
 
-def _cron(text: str) -> str:
-    fields = text.split()
-    if len(fields) != len(_CRON_RANGES) or not all(map(_fits, fields, _CRON_RANGES)):
-        raise PydanticCustomError(
-            "cron", "not a cron schedule: minute, hour, day of month, month, day of week"
-        )
-    return text
+def _is_cron(text: str) -> bool:
+    parts = text.split()
+    return len(parts) == len(_CRON_RANGES) and all(map(_fits, parts, _CRON_RANGES))
 
 
 def _fits(field: str, bounds: tuple[int, int]) -> bool:
@@ -148,21 +123,17 @@ def _fits(field: str, bounds: tuple[int, int]) -> bool:
     return True
 
 
-Cron = Annotated[str, AfterValidator(_cron)]
-"""A cron schedule in numbers, such as `0 3 * * *`."""
+Cron = Annotated[
+    str,
+    _words(
+        "a cron schedule in numbers (minute, hour, day of month, month, day of week), such as 0 3 * * *",
+        _is_cron,
+    ),
+]
 
-Cidr = Annotated[str, AfterValidator(_ipv4_range)]
-"""An IPv4 range in CIDR form without host bits, such as `10.20.0.0/16`."""
 
-
-class Quantities(Section):
+class Quantities(Section, rename=lambda name: name.replace("_", "-")):
     """Amounts under the names a pod gives them."""
-
-    model_config = ConfigDict(
-        alias_generator=lambda name: name.replace("_", "-"),
-        # What is left out of a stack file falls back to the workload's own default.
-        json_schema_extra=lambda schema: schema.pop("required"),
-    )
 
     cpu: Quantity
     """CPU in cores (`2`) or thousandths (`500m`)."""
@@ -179,12 +150,6 @@ class Resources(Section):
     """What the scheduler reserves."""
     limits: Quantities
     """What the node enforces."""
-
-    @field_validator("requests", "limits", mode="before")
-    @classmethod
-    def _over_defaults(cls, given: Any, info: Any) -> Any:
-        default = cls.model_fields[info.field_name].default
-        return {**default.model_dump(by_alias=True), **given} if isinstance(given, dict) else given
 
 
 class SecretRef(Section):
@@ -211,7 +176,7 @@ class Identity(Section):
 class Cluster(Section):
     """Which cluster the stack lives in. The ambient context is never used."""
 
-    context: Annotated[str, Field(min_length=1)] | None = None
+    context: Annotated[str, Meta(min_length=1)] | None = None
     """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set."""
 
 
@@ -241,7 +206,7 @@ class Images(Section):
     """When nodes ask the registry."""
     pull_secret: ObjectName | None = None
     """Existing Secret with the registry's credentials."""
-    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
+    registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
     """Where images may come from; the policy pack refuses any other. Short names are `docker.io/library`'s."""
 
 
@@ -267,7 +232,7 @@ PathGroup = Literal["health", "run", "responses", "mcp", "management"]
 class ApiSurface(Surface):
     """The backend's API on a host of its own."""
 
-    allow: Annotated[tuple[PathGroup, ...], Field(min_length=1)] = ("health", "run", "responses", "mcp")
+    allow: Annotated[tuple[PathGroup, ...], Meta(min_length=1)] = ("health", "run", "responses", "mcp")
     """Groups of paths that are open; everything else answers 404. `management` is all of `/api/`."""
 
 
@@ -347,29 +312,17 @@ class FixedScale(Section):
 class AutoScale(Section):
     """A number of replicas that follows CPU use."""
 
-    min: Annotated[int, Field(ge=2, le=100)]
+    min: Annotated[int, Meta(ge=2, le=100)]
     """Fewest pods; at least 2, so that losing one is no outage."""
     max: Replicas
     """Most pods."""
-    cpu_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    cpu_percent: Annotated[int, Meta(ge=10, le=100)] = 80
     """Target CPU use, in percent of the request."""
 
     @property
     def most(self) -> int:
         """The most pods this scale can ask for."""
         return self.max
-
-
-def _kind_of_scale(value: Any) -> str:
-    if isinstance(value, AutoScale) or (isinstance(value, dict) and not value.keys() & {"replicas"}):
-        return "auto"
-    return "fixed"
-
-
-Scale = Annotated[
-    Annotated[FixedScale, Tag("fixed")] | Annotated[AutoScale, Tag("auto")],
-    Discriminator(_kind_of_scale),
-]
 
 
 class BackendResources(Resources):
@@ -379,7 +332,7 @@ class BackendResources(Resources):
     limits: Quantities = Quantities(cpu="2", memory="4Gi", ephemeral_storage="4Gi")
 
 
-ProbePath = Annotated[str, Field(pattern=r"^/[-._/a-zA-Z0-9]*$")]
+ProbePath = Annotated[str, Meta(pattern=r"^/[-._/a-zA-Z0-9]*$")]
 
 
 class Probes(Section):
@@ -396,15 +349,15 @@ class Probes(Section):
 class Backend(Identity):
     """The application."""
 
-    scale: Scale = FixedScale(replicas=2)
+    scale: FixedScale | AutoScale = FixedScale(replicas=2)
     """`{replicas}` or `{min, max, cpuPercent}`."""
     resources: BackendResources = BackendResources()
     """Requests and limits per pod."""
-    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    env: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
     """Extra environment. Secrets do not belong here, and what the program owns is refused."""
-    longest_flow_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    longest_flow_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
     """The longest flow a rollout or a proxy must not cut, in seconds."""
-    pre_stop_seconds: Annotated[int, Field(ge=1, le=120)] = 15
+    pre_stop_seconds: Annotated[int, Meta(ge=1, le=120)] = 15
     """How long a leaving pod still accepts requests while proxies learn that it leaves, in seconds."""
     probes: Probes = Probes()
     """Paths the kubelet asks."""
@@ -470,11 +423,11 @@ class Database(OneOf):
     """One PostgreSQL in the stack's namespace."""
     external: ExternalDatabase | None = None
     """A PostgreSQL that others run."""
-    max_connections: Annotated[int, Field(ge=20, le=10000)] = 100
+    max_connections: Annotated[int, Meta(ge=20, le=10000)] = 100
     """Connections the server allows; the in-cluster one is started with it."""
-    pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+    pool_size: Annotated[int, Meta(ge=1, le=100)] = 5
     """Connections each backend process keeps."""
-    max_overflow: Annotated[int, Field(ge=0, le=100)] = 6
+    max_overflow: Annotated[int, Meta(ge=0, le=100)] = 6
     """Connections each backend process may open beyond its pool."""
 
 
@@ -498,7 +451,7 @@ class Cache(OneOf):
     """One Redis in the stack's namespace."""
     external: ExternalCache | None = None
     """A Redis that others run."""
-    none: Literal[True] | None = None
+    none: Annotated[bool, Meta(extra_json_schema={"const": True}), _words("true", bool)] | None = None
     """No shared cache: each process keeps its own. For one replica only."""
 
 
@@ -509,16 +462,21 @@ class Storage(Section):
     """Size of the claim; can grow, never shrink."""
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
-    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
-    """How many nodes may mount it. Frozen after the first `up`; of an existing claim, what it allows."""
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] | None = None
+    """How many nodes may mount it; many when left out. Frozen after the first `up`; of an existing claim, what it allows."""
     existing_claim: Name | None = None
     """A claim that exists; then the stack creates none."""
+
+    @property
+    def mode(self) -> str:
+        """Its access mode."""
+        return self.access_mode or "ReadWriteMany"
 
 
 class ExistingSecretKey(SecretRef):
     """A key that others keep."""
 
-    version: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    version: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     """Any word; change it when the Secret's content changes, and pods are replaced."""
 
 
@@ -527,14 +485,14 @@ class SecretKey(Section):
 
     existing: ExistingSecretKey | None = None
     """Use a key that exists instead of a generated one."""
-    accept_loss: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    accept_loss: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")] | None = None
     """Fingerprint of the key whose encrypted data may be lost: lets a deliberate change of key pass."""
 
 
 class Superuser(Section):
     """The first administrator, created once. Later changes here do not change the account."""
 
-    username: Annotated[str, Field(pattern=r"^[-._@a-zA-Z0-9]+$", max_length=150)] = "skillflaw"
+    username: Annotated[str, Meta(pattern=r"^[-._@a-zA-Z0-9]+$", max_length=150)] = "skillflaw"
     """Login name."""
     password: SecretRef | None = None
     """The password in a Secret that exists; generated when left out."""
@@ -552,7 +510,7 @@ class Backup(Section):
 
     schedule: Cron | None = None
     """When a backup begins, as a cron schedule in UTC. Left out: nothing is backed up."""
-    keep: Annotated[int, Field(ge=1, le=1000)] = 7
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 7
     """How many backups stay; older ones are removed after a new one succeeded."""
     size: Quantity = "10Gi"
     """Size of the volume they are kept on, and most that the trial server may take of a node's disk."""
@@ -569,7 +527,7 @@ class Egress(Section):
 
     cidr: Cidr
     """IPv4 range."""
-    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    ports: Annotated[tuple[Port, ...], Meta(min_length=1)]
     """TCP ports."""
 
 
@@ -593,7 +551,7 @@ class Protection(Section):
     """Paths of choices that hold for the life of the data and may change now, since the data was moved."""
 
 
-class Settings(Section):
+class Settings(Section, kw_only=True):
     """A whole stack file, without its secrets."""
 
     cluster: Cluster

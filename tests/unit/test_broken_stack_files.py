@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.sections import Settings
+from settings.shape import keys
 from tests.stack_files import stack_file
 from tests.unit.recorder import SENTINEL, engine_config, record, whole_program
 
@@ -47,7 +48,7 @@ BROKEN = {
 }
 """Dotted paths, and values that are wrong there."""
 
-SECTIONS = [field.alias for field in Settings.model_fields.values()]
+SECTIONS = list(keys(Settings))
 KNOWN = {*SECTIONS, "kubeconfig"}
 
 

@@ -129,7 +129,7 @@ def test_hosts_lead_to_the_given_address(programs, deployment):
 @pytest.mark.parametrize(
     ("outputs", "reason"),
     [
-        ("{}", "lacks outputs (namespace, backendService, "),
+        ("{}", "lacks outputs (Object missing required field `namespace`)"),
         (json.dumps(OUTPUTS | {"surfaces": {"app": "https://app.example.com"}}), "SKILLFLAW_UI_PASSWORD"),
     ],
 )

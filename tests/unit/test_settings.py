@@ -83,6 +83,34 @@ def test_partial_resources_keep_the_other_defaults():
     assert settings.backend.resources.limits.cpu == "2"
 
 
+@pytest.mark.parametrize(
+    ("section", "path", "value", "allowed"),
+    [
+        ("frontend", "replicas", 0, "a whole number from 1 to 100"),
+        ("images", "pullPolicy", "Sometimes", "Always or IfNotPresent or Never"),
+        ("images", "registries", [], "a list, at least 1 long"),
+        ("storage", "size", "2GB", "a Kubernetes quantity above zero, such as 500m, 2 or 4Gi"),
+        ("namespace", "name", "a" * 64, "text of the form ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, at most 63 long"),
+        (
+            "namespace",
+            "name",
+            "skillflaw\n",
+            "text of the form ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, at most 63 long",
+        ),
+        ("cache", "none", False, "true"),
+        ("protection", "enabled", "perhaps", "true or false"),
+    ],
+)
+def test_a_wrong_value_is_told_what_is_allowed_there(section, path, value, allowed):
+    assert problem(lab(**{section: {path: value}}), f"{section}.{path}").allowed == allowed
+
+
+def test_a_number_is_a_text_where_a_text_is_meant():
+    settings = parse(lab(backend={"resources": {"limits": {"cpu": 4}}, "env": {"LIMIT": 5}}), set())
+    assert settings.backend.resources.limits.cpu == "4"
+    assert settings.backend.env == {"LIMIT": "5"}
+
+
 def test_a_secret_in_plain_text_is_refused_with_the_command_that_stores_it():
     refused = problem(lab(kubeconfig=SENTINEL), "kubeconfig")
     assert "pulumi config set --secret kubeconfig" in refused.remedy

@@ -6,6 +6,7 @@ import yaml
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.sections import Settings
+from settings.shape import keys
 from tests.stack_files import filled_in, stack_file
 from tests.unit.recorder import ROOT
 
@@ -29,8 +30,8 @@ def test_the_project_disables_the_ambient_cluster_for_every_stack():
 def test_the_project_declares_every_section_and_describes_it_as_the_types_do():
     declared = {key: value for key, value in PROJECT["config"].items() if key.startswith("skillflaw:")}
     assert declared == {
-        f"skillflaw:{field.alias}": {"description": field.annotation.__doc__.split("\n")[0], "default": {}}
-        for field in Settings.model_fields.values()
+        f"skillflaw:{key}": {"description": field.type.__doc__.split("\n")[0], "default": {}}
+        for key, field in keys(Settings).items()
     }
 
 
