@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import addons, controlplane, kubeconfig, machine, network, nodes, pki, process, toolchain
+from lab import addons, cgroups, controlplane, kubeconfig, machine, network, nodes, pki, process, toolchain
 from lab.images import build, folders
 from lab.images.build import Image
 from lab.layout import CACHE, Lab
@@ -78,7 +78,7 @@ def down(lab: Lab) -> None:
     process.kill_all(lab)
     _unmount(lab.state)
     _unmount(CACHE)
-    nodes.remove_cgroups(lab)
+    cgroups.remove(lab)
     network.down(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
 

@@ -12,11 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from lab import kubeconfig, layout
+from lab import cgroups, kubeconfig, layout
 from lab.layout import Lab, Node
 
 RUNTIME = "/run/containerd/containerd.sock"
-CGROUPS = Path("/sys/fs/cgroup")
 RESTART_SECONDS = 1
 
 
@@ -28,10 +27,6 @@ def folder(lab: Lab, node: Node) -> Path:
 def images(lab: Lab, node: Node) -> Path:
     """Where the node's containerd keeps images; it survives the lab, for importing them takes a minute."""
     return layout.CACHE / "nodes" / f"{lab.name}-{node.name}"
-
-
-def cgroup(lab: Lab, node: Node) -> str:
-    return f"{lab.name}-{node.name}"
 
 
 def containerd_config(lab: Lab, node: Node, pause: str) -> str:
@@ -80,21 +75,6 @@ def _network(lab: Lab, node: Node) -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
-def _cgroups(lab: Lab, node: Node) -> None:
-    """The kubelet's root in every controller; a new cpuset allows nothing until told what."""
-    name = cgroup(lab, node)
-    if (CGROUPS / "cgroup.controllers").exists():
-        (CGROUPS / name).mkdir(exist_ok=True)
-        return
-    for controller in CGROUPS.iterdir():
-        if controller.is_symlink() or not (controller / "cgroup.procs").exists():
-            continue
-        (controller / name).mkdir(exist_ok=True)
-        for file in ("cpuset.cpus", "cpuset.mems"):
-            if (controller / file).exists():
-                (controller / name / file).write_text((controller / file).read_text())
-
-
 def _cni(node: Node) -> dict:
     return {
         "cniVersion": "0.4.0",
@@ -137,7 +117,7 @@ def _kubelet(lab: Lab, node: Node) -> dict:
         "failCgroupV1": False,
         "failSwapOn": False,
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{cgroup(lab, node)}",
+        "cgroupRoot": f"/{cgroups.name(lab, node)}",
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "maxOpenFiles": 20000,
@@ -224,7 +204,6 @@ def main(lab: Lab, node: Node, tools: Path, pause: str) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     _mounts(lab, node)
     _network(lab, node)
-    _cgroups(lab, node)
     _write(lab, node, pause)
     _supervise(_commands(lab, node, tools), lab.state / "logs", node.name)
 

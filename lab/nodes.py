@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from lab import network, node, process
+from lab import cgroups, network, node, process
 from lab.errors import LabError
 from lab.images.build import Image
 from lab.layout import PROJECT, Lab, Node
@@ -18,7 +18,6 @@ from lab.toolchain import Tools
 NAMESPACE = "k8s.io"
 """containerd's namespace of what Kubernetes uses."""
 START_SECONDS = 60
-END_SECONDS = 30
 
 
 def load(lab: Lab, images: list[Image], report: Report) -> None:
@@ -30,6 +29,7 @@ def load(lab: Lab, images: list[Image], report: Report) -> None:
 
 def start(lab: Lab, tools: Tools, pause: Image) -> None:
     """Starts the nodes that do not run. Kubernetes sees them ready once the network policy controller runs too."""
+    cgroups.make(lab)
     for each in lab.nodes:
         if process.find(lab, each.name) is not None:
             continue
@@ -61,30 +61,6 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
             process.log_of(lab, each.name),
         )
         network.plug(lab, each, pid)
-
-
-def remove_cgroups(lab: Lab) -> None:
-    """Removes what the nodes' pods leave in the cgroup file system, once the last of their processes has gone."""
-    tops = [
-        root / node.cgroup(lab, each)
-        for each in lab.nodes
-        for root in (node.CGROUPS, *node.CGROUPS.iterdir())
-    ]
-    process.wait_for(
-        lambda: not any(_remains(top) for top in tops),
-        END_SECONDS,
-        f"the cgroups of {lab.name}'s nodes removed",
-    )
-
-
-def _remains(top: Path) -> bool:
-    """Removes the cgroup and those below it; whether a process that is still ending kept one."""
-    for folder, _, _ in os.walk(top, topdown=False):
-        try:
-            os.rmdir(folder)
-        except OSError:
-            return True
-    return False
 
 
 def _network_namespace(pid: int) -> str | None:

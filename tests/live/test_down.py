@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import addons, cluster, controlplane, network, node, nodes, pki, process
+from lab import addons, cgroups, cluster, controlplane, network, node, nodes, pki, process
 from lab.images import build
 from lab.layout import Lab
 from lab.toolchain import Tools
@@ -20,7 +20,7 @@ OTHER = Lab(name="skillflaw-test", bridge="sftst0", number=106, zones=("only",))
 
 
 def machine() -> dict[str, set[str]]:
-    """Links, routes, firewall tables, mounts and cgroups of this machine, and the test lab's processes."""
+    """What this machine has of what a lab makes, and the test lab's processes."""
 
     def lines(*command: str) -> set[str]:
         return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
@@ -30,7 +30,10 @@ def machine() -> dict[str, set[str]]:
         "routes": lines("ip", "route"),
         "tables": lines("nft", "list", "tables"),
         "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/*") if path.is_dir()},
+        "cgroups": {str(path) for place in ("", "*/") for path in cgroups.ROOT.glob(f"{place}{OTHER.name}*")},
+        "controllers": {
+            word for file in cgroups.ROOT.glob(cgroups.HANDED_DOWN.name) for word in file.read_text().split()
+        },
         "processes": {part for part in cluster.parts(OTHER) if process.find(OTHER, part)},
     }
 

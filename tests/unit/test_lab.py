@@ -12,7 +12,7 @@ import types
 import pytest
 from rich.console import Console
 
-from lab import language_host, machine, network, process, pulumi
+from lab import cgroups, language_host, machine, network, process, pulumi
 from lab.errors import LabError
 from lab.layout import PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
@@ -94,6 +94,24 @@ def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):
         process.wait_for(lambda: process.find(lab, "pulumi"), 10, "the start of what is left behind")
         process.kill_all(lab)
         assert left.wait() == -signal.SIGKILL
+
+
+def test_nodes_get_every_controller_that_there_is_and_the_machine_has_its_own_back(monkeypatch, tmp_path):
+    handed_down = tmp_path / "cgroup.subtree_control"
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "HANDED_DOWN", handed_down)
+    monkeypatch.setattr(Lab, "state", tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "cgroup.controllers").write_text("cpu memory hugetlb\n")
+    handed_down.write_text("cpu memory\n")
+    lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
+
+    cgroups.make(lab)
+    assert handed_down.read_text() == "+hugetlb"
+    assert (tmp_path / "skillflaw-unit-node-1").is_dir()
+    cgroups.remove(lab)
+    assert handed_down.read_text() == "-hugetlb"
+    assert not (tmp_path / "skillflaw-unit-node-1").exists()
 
 
 def test_an_error_shows_the_end_of_the_log(tmp_path):
