@@ -107,4 +107,6 @@ def _config(password: str, max_memory: int) -> str:
 
 
 def _url(password: str) -> str:
-    return f"redis://:{quote(password, safe='')}@{PART}:{PORT}/0"
+    # Every pooled connection to a Redis that was replaced is broken, and each fails the command that meets it first.
+    # With this option of redis-py's URLs a command that a broken connection fails is sent again on a new one.
+    return f"redis://:{quote(password, safe='')}@{PART}:{PORT}/0?retry_on_timeout=true"

@@ -2,28 +2,22 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from lab.layout import PROJECT
 from lab.mint import Minted
 from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
 from tests.live.namespace import NAMESPACE, pods
-
-
-def operation(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", *words, "--stack=lab"]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+from tests.live.operate import operation
 
 
 @pytest.fixture(scope="module")
 def folder(kubectl) -> Path:
     """Where the backups are on the disk of this machine, which is every node's. There is one."""
-    first = operation("backup")
+    first = operation("lab", "backup")
     assert first.returncode == 0, first.stdout + first.stderr
     volume = kubectl(
         "get", "persistentvolumeclaim", "skillflaw-backups", NAMESPACE, "--output=jsonpath={.spec.volumeName}"
@@ -50,7 +44,7 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
     in_backend = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")
     kubectl(*in_backend, "mkdir -p /var/lib/skillflaw/kept && echo file > /var/lib/skillflaw/kept/note")
 
-    taken = operation("backup")
+    taken = operation("lab", "backup")
     assert taken.returncode == 0, taken.stdout + taken.stderr
     newest = finished(folder)[-1]
     assert newest in taken.stdout
@@ -68,7 +62,7 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
     with pytest.raises(CheckError):
         api.knows_key(hosts["app"], key)
 
-    restored = operation("restore", f"--backup={newest}")
+    restored = operation("lab", "restore", f"--backup={newest}")
     assert restored.returncode == 0, restored.stdout + restored.stderr
     assert f"restored {newest}" in restored.stdout
     api.knows_key(hosts["app"], key)
@@ -80,7 +74,7 @@ def test_a_backup_killed_midway_is_no_backup_and_the_next_one_clears_it_away(kub
     before = finished(folder)
     left = folder / ".20260101T000000Z"
     left.mkdir()
-    assert operation("backup").returncode == 0
+    assert operation("lab", "backup").returncode == 0
     assert not left.exists()
     # The stack keeps two.
     assert len(finished(folder)) == 2
@@ -115,7 +109,7 @@ def test_a_backup_that_does_not_fit_is_refused_before_anything_stops(
     if hidden:
         (newest / "checksums").write_bytes(checksums(newest))
     try:
-        refused = operation("restore", "--backup=latest")
+        refused = operation("lab", "restore", "--backup=latest")
     finally:
         for name, kept in whole.items():
             (newest / name).write_bytes(kept)

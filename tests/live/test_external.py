@@ -18,8 +18,8 @@ from operations.wire import Endpoint, resolved
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
 from tests.live import flows, namespace
+from tests.live.operate import validate
 from tests.live.traffic import Traffic
-from tests.live.validation import validate
 
 pytestmark = pytest.mark.beside
 
@@ -127,7 +127,7 @@ def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
     """An API and nothing else."""
     namespace.make(kubectl, NAME)
     database_url(kubectl, "first")
-    secret(kubectl, "cache", f"rediss://:lab@redis.{STATE}:6379/0?ssl_cert_reqs=none")
+    secret(kubectl, "cache", f"rediss://:lab@redis.{STATE}:6379/0?ssl_cert_reqs=none&retry_on_timeout=true")
     stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
     for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
         stack.pulumi(*words, check=False)

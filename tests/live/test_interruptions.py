@@ -1,5 +1,6 @@
 """What users notice of a rollout, a drained node, a database that restarts: nothing, or for how long."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from lab.process import wait_for
 from operations.wire import Endpoint
 from tests.live import flows
 from tests.live.namespace import NAMESPACE, pods
-from tests.live.traffic import Traffic
+from tests.live.traffic import Ask, Traffic
 
 LONG = 32
 """Seconds; more than the 30 that Kubernetes gives a pod which promises nothing. The lab promises 60."""
@@ -60,6 +61,26 @@ def test_a_database_that_restarts_is_an_outage_of_its_own_length_and_restarts_no
     assert restarts(kubectl) == before
 
 
+def all_at_once(api: Endpoint, ask: Ask, number: int) -> list[BaseException]:
+    """What went wrong of so many at once."""
+
+    async def gathered() -> list[BaseException | None]:
+        async with api.async_client() as client:
+            return await asyncio.gather(*(ask(client) for _ in range(number)), return_exceptions=True)
+
+    return [error for error in asyncio.run(gathered()) if error]
+
+
+def test_a_cache_that_was_replaced_is_missed_only_while_it_is_away(kubectl, hosts, minted):
+    # Each worker opens as many connections as it needs at once, and finds all of them broken afterwards.
+    assert not all_at_once(hosts["api"], flows.run(minted), 12)
+    kubectl("delete", "pods", "--selector=app=skillflaw-redis", NAMESPACE)
+    kubectl("rollout", "status", "deployment/redis", NAMESPACE, "--timeout=60s")
+    kubectl("wait", "pods", NAMESPACE, "--selector=app=skillflaw-backend", "--for=condition=Ready")
+    wait_for(lambda: well(hosts["api"]), 60, "health after Redis was replaced")
+    assert not all_at_once(hosts["api"], flows.run(minted), 12)
+
+
 ASKS = """
 import time, urllib.request
 until = time.monotonic() + 4
@@ -96,7 +117,7 @@ def test_a_drained_node_without_state_fails_no_request(at_risk, kubectl, traffic
     kept = database["spec"]["nodeName"]
     (node,) = {"node-1", "node-2"} - {kept}
     with drained(kubectl, node):
-        # Redis may be lost at any time, and every loss of it is noticed: not what this is about.
+        # Redis is missed while it is away: not what this is about.
         for name, pod in pods(kubectl, "redis").items():
             if pod["spec"]["nodeName"] == node:
                 kubectl("delete", "pod", name, NAMESPACE)

@@ -1,6 +1,6 @@
 """`operations validate` against the stack `lab`, as `make up` leaves it."""
 
-from tests.live.validation import validate
+from tests.live.operate import validate
 
 
 def test_every_check_of_the_guide_passes(minted):
