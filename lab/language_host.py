@@ -1,8 +1,9 @@
-"""Pulumi's language host for Python, for a machine on which the official one is not to be had.
+"""A language host for Python programs, for a machine without the official one (`pulumi-language-python`).
 
 The engine starts it with its own address as the last argument and reads a port from the first line of output. It runs
 programs and policy packs with the Python that runs it, in which `pulumi` must be installed. Protocol: `language.proto` of
-pulumi's SDK; the same file is also the child process that runs a program (`--run`).
+pulumi's SDK; the same file is also the child process that runs a program (`--run`). docs/stand-ins.md lists what it does
+as the official host does, and what it does not.
 """
 
 import gc
@@ -39,7 +40,9 @@ gc.freeze()
 gc.enable()
 
 ALREADY_SHOWN = 32
-"""Exit code of a program whose error the engine has already been told."""
+"""Exit code of a program whose error the user has already seen: the engine adds no words of its own."""
+INTERRUPT_SECONDS = 5
+"""How long a program that was interrupted has to end by itself."""
 LIMITS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
 """The engine's own, for one message in bytes."""
 
@@ -49,6 +52,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
+        self._programs: list[subprocess.Popen] = []
 
     def Handshake(self, request, context):
         self.engine = request.engine_address or self.engine
@@ -61,6 +65,8 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.AboutResponse(executable=sys.executable, version=sys.version.split()[0])
 
     def Cancel(self, request, context):
+        for program in list(self._programs):
+            _interrupt(program)
         return empty_pb2.Empty()
 
     def GetRequiredPackages(self, request, context):
@@ -84,16 +90,21 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         entry = os.path.normpath(
             os.path.join(request.info.program_directory, request.info.entry_point or ".")
         )
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-u", __file__, "--run", json.dumps(settings), entry, *request.args],
             cwd=request.pwd,
             env=environment,
-            check=False,
-        )
-        if done.returncode == ALREADY_SHOWN:
+        ) as program:
+            self._programs.append(program)
+            # The engine ends the call when an update fails or is cancelled.
+            context.add_callback(functools.partial(_interrupt, program))
+            code = program.wait()
+        self._programs.remove(program)
+        if code == ALREADY_SHOWN:
             return language_pb2.RunResponse(bail=True)
+        # A program that a signal ended counts as -1, as it does in Go.
         return language_pb2.RunResponse(
-            error=f"the program ended with exit code {done.returncode}" if done.returncode else ""
+            error=f"program exited with non-zero exit code: {max(code, -1)}" if code else ""
         )
 
     def RunPlugin(self, request, context):
@@ -106,11 +117,20 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             yield language_pb2.RunPluginResponse(**written)
 
 
-class PolicyPack(grpc.GenericRpcHandler):
-    """Stands between the engine and a policy pack, as in pulumi's own hosts.
+def _interrupt(program: subprocess.Popen) -> None:
+    """Asks a program to end, as Ctrl-C does; one that goes on is killed."""
+    if program.poll() is None:
+        program.send_signal(signal.SIGINT)
+        killer = threading.Timer(INTERRUPT_SECONDS, program.kill)
+        killer.daemon = True
+        killer.start()
 
-    The engine tells a stack's config in a call of its own, once the pack runs; pulumi's SDK for policies reads it from the
-    environment, when it starts. So the pack is started by that call, and whatever else is asked is passed on to it.
+
+class PolicyPack(grpc.GenericRpcHandler):
+    """A proxy between the engine and a policy pack, as in the official hosts.
+
+    The engine sends a stack's config in a call of its own, once the pack runs; pulumi's SDK for policies reads it from the
+    environment, when it starts. So the pack is started by that call, and every other call is passed on to it.
     """
 
     def __init__(self, request: language_pb2.RunPluginRequest) -> None:
@@ -143,27 +163,31 @@ class PolicyPack(grpc.GenericRpcHandler):
         return b""
 
     def _configure(self, request: bytes, context) -> bytes:
-        told = analyzer_pb2.AnalyzerStackConfigureRequest.FromString(request)
+        stack = analyzer_pb2.AnalyzerStackConfigureRequest.FromString(request)
         self._start(
-            context,
             {
-                "PULUMI_CONFIG": json.dumps(dict(told.config)),
-                "PULUMI_ORGANIZATION": told.organization,
-                "PULUMI_PROJECT": told.project,
-                "PULUMI_STACK": told.stack,
-                "PULUMI_DRY_RUN": json.dumps(told.dry_run),
-            },
+                "PULUMI_CONFIG": json.dumps(dict(stack.config)),
+                "PULUMI_ORGANIZATION": stack.organization,
+                "PULUMI_PROJECT": stack.project,
+                "PULUMI_STACK": stack.stack,
+                "PULUMI_DRY_RUN": json.dumps(stack.dry_run),
+            }
         )
         return b""
 
     def _pass_on(self, method: str, request: bytes, context) -> bytes:
-        self._start(context, {})
+        self._start({})
+        if not self._channel:
+            context.abort(
+                grpc.StatusCode.UNKNOWN,
+                "policy pack not started: could not read policy pack port: it ended before",
+            )
         try:
             return self._channel.unary_unary(method)(request)
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
 
-    def _start(self, context, variables: dict[str, str]) -> None:
+    def _start(self, variables: dict[str, str]) -> None:
         with self._starting:
             if not self._process:
                 self._process = self._run(variables)
@@ -171,17 +195,14 @@ class PolicyPack(grpc.GenericRpcHandler):
                 if port := self._process.stdout.readline().decode().strip():
                     self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=LIMITS)
                 self._attached.set()
-        if not self._channel:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the policy pack did not start")
 
     def _run(self, variables: dict[str, str]) -> subprocess.Popen:
-        engine, *more = self._request.args
         pack = self._request.info.program_directory
-        environment = dict(entry.split("=", 1) for entry in self._request.env) or os.environ
+        asked = dict(entry.split("=", 1) for entry in self._request.env)
         return subprocess.Popen(
-            [sys.executable, "-u", "-m", "pulumi.policy", engine, pack, *more],
-            cwd=self._request.pwd,
-            env=environment | variables,
+            [sys.executable, "-u", "-m", "pulumi.policy", *self._request.args, pack],
+            cwd=pack,
+            env=os.environ | variables | asked,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -222,10 +243,9 @@ def serve(engine: str) -> None:
     server.wait_for_termination()
 
 
-def run(settings: dict, entry: str) -> None:
-    """Runs a Pulumi program; exits with `ALREADY_SHOWN` when it failed and the engine knows why."""
-    program = os.path.join(entry, "__main__.py") if os.path.isdir(entry) else entry
-    sys.path.insert(0, os.path.dirname(program))
+def run(settings: dict, entry: str, arguments: list[str]) -> None:
+    """Runs a Pulumi program; exits with 1 after a RunError, and with `ALREADY_SHOWN` after any other exception."""
+    sys.argv = [entry, *arguments]
     pulumi.runtime.set_all_config(
         json.loads(os.environ["PULUMI_CONFIG"]), json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"])
     )
@@ -233,19 +253,18 @@ def run(settings: dict, entry: str) -> None:
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
     try:
         loop.run_until_complete(
-            pulumi.runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__") and None)
+            pulumi.runtime.run_in_stack(lambda: runpy.run_path(entry, run_name="__main__") and None)
         )
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
+        sys.exit(1)
     except Exception:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{traceback.format_exc()}")
-    else:
-        return
-    sys.exit(ALREADY_SHOWN)
+        sys.exit(ALREADY_SHOWN)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--run":
-        run(json.loads(sys.argv[2]), sys.argv[3])
+        run(json.loads(sys.argv[2]), sys.argv[3], sys.argv[4:])
     else:
         serve(sys.argv[-1])

@@ -118,5 +118,5 @@ def test_a_pack_that_does_not_start_is_an_error_and_not_silence(environment, tmp
     (program / "policies" / "__main__.py").write_text("raise RuntimeError('no pack today')")
     with Stack(program, "engine-packless", environment) as stack:
         said = judged(stack, passes=False)
-    assert "the policy pack did not start" in said
+    assert "policy pack not started" in said
     assert "no pack today" in said
