@@ -1,6 +1,6 @@
 """Which programs and manifests there are, and how each is made."""
 
-from lab.toolchain.golang import Manifests, Program
+from lab.toolchain.golang import Manifests, Patch, Program
 
 KUBERNETES = "1.36.3"
 PULUMI = "3.274.1"
@@ -9,6 +9,22 @@ MINOR = int(KUBERNETES.split(".")[1])
 """The cluster is of Kubernetes 1.`MINOR`."""
 _PULUMI_TAGS = "osusergo,grpcnotrace"
 """The engine's own. Its providers have the same, and the same versions of what they share, so that it is compiled once."""
+_CREATES_AS_4_29 = Patch(
+    module="github.com/pulumi/pulumi-kubernetes/provider/v4",
+    file="pkg/await/await.go",
+    replaced=(
+        (
+            "if c.ServerSideApply {",
+            'if c.ServerSideApply && (os.Getenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS") == "true" ||\n'
+            "\t\t\t\tkinds.IsPatchResource(c.URN, c.Inputs.GetKind())) {",
+        ),
+        (
+            "metav1.CreateOptions{\n\t\t\t\t\tFieldManager: c.FieldManager",
+            'metav1.CreateOptions{\n\t\t\t\t\tFieldManager: "pulumi-kubernetes"',
+        ),
+    ),
+)
+"""The newest provider served silently takes over what exists already; from 4.29 on that is an error."""
 PROGRAMS = {
     "kubernetes": Program(
         module="kubernetes",
@@ -41,6 +57,7 @@ PROGRAMS = {
         tags=_PULUMI_TAGS,
         variables={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0"},
         unoptimized="github.com/pulumi/pulumi-kubernetes/sdk/v4/go/...",
+        patches=(_CREATES_AS_4_29,),
     ),
     "pulumi-resource-random": Program(module="pulumi-providers", package="./random", tags=_PULUMI_TAGS),
 }  # fmt: skip

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,15 @@ from lab.toolchain.installed import installed
 
 MODULES = Path(__file__).parents[1] / "go"
 OLDEST = (1, 26, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """A file of a dependency that is compiled with other words: each text, found once, and what stands there instead."""
+
+    module: str
+    file: str
+    replaced: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,7 @@ class Program:
     """Packages that the program links and never runs: compiled without optimization, which takes a third less time."""
     names: tuple[str, ...] = ()
     """Names by which one program is called for different work."""
+    patches: tuple[Patch, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +71,40 @@ def joined(manifests: Manifests, name: str, report: Report) -> Path:
     key = hashlib.sha256(repr(manifests).encode() + (module / "go.sum").read_bytes()).hexdigest()[:12]
     file = CACHE / "programs" / f"{key}-{name}"
     if not file.exists():
-        download = [_go(report), "mod", "download", "-json", manifests.path]
-        told = subprocess.run(download, cwd=module, capture_output=True, text=True, check=False)
-        if told.returncode:
-            raise LabError(f"{manifests.path} could not be fetched: {told.stdout or told.stderr}")
-        root = Path(json.loads(told.stdout)["Dir"])
+        root = _downloaded(module, manifests.path, report)
         parts = [part for folder in manifests.folders for part in sorted((root / folder).glob("*.yaml"))]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
             "\n---\n".join(part.read_text() for part in parts if part.name != "kustomization.yaml")
         )
     return file
+
+
+def _downloaded(module: Path, path: str, report: Report) -> Path:
+    """The folder of a module that another one requires. Raises `LabError` when it is not to be had."""
+    command = [_go(report), "mod", "download", "-json", path]
+    done = subprocess.run(command, cwd=module, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"{path} could not be fetched: {done.stdout or done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def _overlay(program: Program, folder: Path, report: Report) -> Path:
+    """What `go build -overlay` reads: the patched files in the place of the dependency's own."""
+    replaced = {}
+    for patch in program.patches:
+        file = _downloaded(MODULES / program.module, patch.module, report) / patch.file
+        text = file.read_text()
+        for old, new in patch.replaced:
+            if text.count(old) != 1:
+                raise LabError(f"{file} holds {old!r} {text.count(old)} times, not once")
+            text = text.replace(old, new)
+        patched = folder / f"{len(replaced)}-{file.name}"
+        patched.write_text(text)
+        replaced[str(file)] = str(patched)
+    overlay = folder / "overlay.json"
+    overlay.write_text(json.dumps({"Replace": replaced}))
+    return overlay
 
 
 def _key(program: Program) -> str:
@@ -82,13 +116,18 @@ def _key(program: Program) -> str:
 
 
 def _build(name: str, program: Program, file: Path, report: Report) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _compile(name, program, file, _overlay(program, Path(folder), report), report)
+
+
+def _compile(name: str, program: Program, file: Path, overlay: Path, report: Report) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}")
     variables = " ".join(f"-X {name}={value}" for name, value in (program.variables or {}).items())
     command = [
         _go(report), "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={program.tags}",
         *([f"-gcflags={program.unoptimized}=-N -l"] if program.unoptimized else []),
-        f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
+        f"-overlay={overlay}", f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
     ]  # fmt: skip
     report(f"{name}: building")
     log = CACHE / "logs" / f"build-{name}.log"
