@@ -23,7 +23,6 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
     variables = {
         "PATH": f"{tools.folder}:{os.environ['PATH']}",
         "KUBECONFIG": str(lab.kubeconfig),
-        "PULUMI_HOME": str(lab.state / "pulumi-home"),
         # Without the sidecar of each file: an engine killed while it writes one leaves the stack unreadable.
         "PULUMI_BACKEND_URL": f"file://{backend(lab)}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
@@ -34,6 +33,8 @@ def environment(lab: Lab, tools: Tools) -> dict[str, str]:
         process.MARK: process.mark(lab, "pulumi"),
     }
     if not installed.pulumi():
+        # The machine's own Pulumi keeps its home, where its providers are.
+        variables["PULUMI_HOME"] = str(lab.state / "pulumi-home")
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     return variables
 

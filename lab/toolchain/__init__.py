@@ -27,12 +27,16 @@ class Tools:
 def prepare(report: Report) -> Tools:
     """Builds what the cache lacks and returns one folder in which every program stands under its name.
 
-    An installed Pulumi with its Python language host, or a kubectl that fits the cluster, is used instead of an own one.
+    An installed Pulumi with its Python language host, its providers, or a kubectl that fits the cluster, is used instead of
+    an own one.
     Raises `LabError` with the end of the compiler's output.
     """
     wanted = dict(PROGRAMS)
     if installed.pulumi():
-        wanted = {name: program for name, program in wanted.items() if not name.startswith("pulumi")}
+        del wanted["pulumi"]
+        for name in ("kubernetes", "random"):
+            if installed.provider(name):
+                del wanted[f"pulumi-resource-{name}"]
     built = {name: golang.built(name, program, report) for name, program in wanted.items()}
     links = {alias: file for name, file in built.items() for alias in wanted[name].names or (name,)}
     links |= {name: golang.joined(manifests, name, report) for name, manifests in MANIFESTS.items()}
