@@ -76,8 +76,8 @@ def up(lab: Lab, tools: Tools, images: dict[str, Image], progress: Progress) -> 
 def down(lab: Lab) -> None:
     """Ends every process of the lab and removes what it made; the cache stays."""
     process.kill_all(lab)
-    _unmount(lab.state)
-    _unmount(CACHE)
+    for target in left_mounted(lab, Path("/proc/self/mountinfo").read_text()):
+        subprocess.run(["umount", "--lazy", target], check=True)
     cgroups.remove(lab)
     network.down(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
@@ -146,8 +146,11 @@ def _simulate(lab: Lab, tools: Tools) -> None:
     )
 
 
-def _unmount(folder: Path) -> None:
-    """Undoes mounts below `folder`, the innermost first, that a killed build left in this machine's view."""
-    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for target in reversed([target for target in mounted if target.startswith(f"{folder}/")]):
-        subprocess.run(["umount", "--lazy", target], check=True)
+def left_mounted(lab: Lab, mountinfo: str) -> list[str]:
+    """Mount points that a killed run of the lab left in this machine's view, the innermost first.
+
+    A disk that is mounted below the cache is not the lab's; what is mounted in a folder that the lab made there is.
+    """
+    made = (lab.state, *CACHE.glob(f"nodes/{lab.name}-*"), *CACHE.glob("images/build-*"))
+    mounted = [line.split()[4] for line in mountinfo.splitlines()]
+    return [target for target in reversed(mounted) if any(target.startswith(f"{folder}/") for folder in made)]

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import types
+from importlib import metadata
 
 import pytest
 from rich.console import Console
 
-from lab import cgroups, language_host, machine, network, process, pulumi
+from lab import cgroups, cluster, language_host, machine, network, process, pulumi, toolchain
 from lab.errors import LabError
 from lab.layout import PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
@@ -87,6 +88,52 @@ def test_the_labs_own_programs_are_never_taken_for_the_machines(monkeypatch, tmp
     assert installed.installed("pulumi") is None
 
 
+FAKE_PULUMI = """#!/bin/sh
+echo "$*" >> {folder}/asked
+case "$*" in
+  "plugin ls --json") cat {folder}/plugins;;
+  "plugin install resource {fetchable} "*) exit 0;;
+  *) exit 1;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugins", "fetchable", "built"),
+    [
+        ([("kubernetes", "installed"), ("random", "installed")], "none", set()),
+        ([("kubernetes", "4.0.0")], "none", {"kubernetes", "random"}),
+        ([("kubernetes", "installed")], "random", set()),
+        ([], "kubernetes", {"random"}),
+    ],
+)
+def test_an_installed_pulumi_keeps_its_home_and_lends_the_providers_it_has_or_can_fetch(
+    monkeypatch, tmp_path, plugins, fetchable, built
+):
+    for name in ("pulumi", "pulumi-language-python"):
+        (tmp_path / name).write_text(FAKE_PULUMI.format(folder=tmp_path, fetchable=fetchable))
+        (tmp_path / name).chmod(0o755)
+    rows = [
+        {"name": name, "version": metadata.version(f"pulumi-{name}") if version == "installed" else version}
+        for name, version in plugins
+    ]
+    (tmp_path / "plugins").write_text(json.dumps(rows))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    asked = set()
+    monkeypatch.setattr(toolchain.golang, "built", lambda name, *_: asked.add(name) or tmp_path / name)
+    monkeypatch.setattr(toolchain.golang, "joined", lambda *_: tmp_path / "yaml")
+    monkeypatch.setattr(toolchain.wheels, "program", lambda *_: tmp_path / "traefik")
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    tools = toolchain.prepare(lambda words: None)
+    assert {name for name in asked if name.startswith("pulumi")} == {
+        f"pulumi-resource-{name}" for name in built
+    }
+    assert not tools.program("pulumi").exists()
+    variables = pulumi.environment(REAL, tools)
+    assert "PULUMI_HOME" not in variables
+    assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in variables
+
+
 def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):
     lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
     environment = os.environ | pulumi.environment(lab, Tools(folder=tmp_path))
@@ -112,6 +159,21 @@ def test_nodes_get_every_controller_that_there_is_and_the_machine_has_its_own_ba
     cgroups.remove(lab)
     assert handed_down.read_text() == "-hugetlb"
     assert not (tmp_path / "skillflaw-unit-node-1").exists()
+
+
+def test_what_a_user_mounted_below_the_cache_is_left_and_what_the_lab_mounted_is_not(monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "CACHE", tmp_path)
+    monkeypatch.setattr(Lab, "state", tmp_path / "state")
+    lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
+    node, build = tmp_path / "nodes" / "skillflaw-unit-node-1", tmp_path / "images" / "build-x"
+    for folder in (node, build):
+        folder.mkdir(parents=True)
+    theirs = [tmp_path, tmp_path / "images", tmp_path / "programs", tmp_path / "nodes" / "other-lab" / "root"]
+    ours = [tmp_path / "state" / "pods", node / "root", node / "root" / "inner", build / "storage" / "merged"]
+    mountinfo = "".join(
+        f"36 35 98:0 / {folder} rw,noatime - ext4 /dev/vda rw\n" for folder in [*theirs, *ours]
+    )
+    assert cluster.left_mounted(lab, mountinfo) == [str(folder) for folder in reversed(ours)]
 
 
 def test_an_error_shows_the_end_of_the_log(tmp_path):
