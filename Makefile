@@ -1,10 +1,14 @@
 # Everything here works from a fresh clone, as root on Debian with Python 3.11.
 
-REQUIREMENTS := requirements.txt operations/requirements.txt policies/requirements.txt lab/requirements.txt requirements-dev.txt
-VENV := /var/cache/skillflaw-lab/venvs/$(shell cat $(REQUIREMENTS) | sha256sum | cut -c1-12)
+CACHE := $(if $(filter 0,$(shell id -u)),/var/cache/skillflaw-lab,$(HOME)/.cache/skillflaw-lab)
+# Of the Python too: one cache may be seen by machines of different ones.
+KEY := $(shell { cat requirements-dev.lock; python3 -c 'import sys; print(sys.base_prefix, sys.version)'; } | sha256sum | cut -c1-12)
+SHARED := $(CACHE)/venvs/$(KEY)
+# What Pulumi made by itself is a folder, and is filled; a link is ours.
+OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live elsewhere bench unit lint environment sign-in preview review deploy repair drift
+.PHONY: up down test live elsewhere bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -45,6 +49,10 @@ lint: environment
 	$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m lab actionlint
 
+# After a change of any requirements.txt: every package that they lead to, by version and hash.
+lock: environment
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version=3.11 requirements-dev.txt --output-file=requirements-dev.lock
+
 # What the workflows run, each for STACK or STACKS; a preview that fails is still reviewed, which then says so.
 
 preview:
@@ -77,15 +85,23 @@ sign-in:
 	@rm $(HOME)/.pulumi-identity
 	@pulumi org set-default "$$ORGANIZATION"
 
-# One environment per content of the requirements, shared by every clone on the machine.
-environment: $(VENV)/complete
-	@ln -sfn $(VENV) .venv
+# One environment per content of the requirements and Python, shared by every clone on the machine; or the one that Pulumi's
+# first preview made here.
+environment: $(or $(OWN),$(SHARED))/complete-$(KEY)
+	@[ -n "$(OWN)" ] || ln -sfn $(SHARED) .venv
 
-$(VENV)/complete:
-	@echo "Python environment: installing $(REQUIREMENTS)"
-	@rm -rf $(VENV)
+$(SHARED)/complete-$(KEY):
+	@rm -rf $(SHARED)
 	@python3 -c 'import ensurepip' 2> /dev/null || { apt-get update --quiet=2 && \
 		DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 python3-venv > /dev/null 2>&1; }
-	@python3 -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
-	@touch $@
+	@python3 -m venv $(SHARED)
+	@$(call install,$(SHARED))
+
+.venv/complete-$(KEY):
+	@$(call install,.venv)
+
+define install
+echo "Python environment: installing requirements-dev.lock" && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock && \
+	touch $(1)/complete-$(KEY)
+endef
