@@ -1,6 +1,7 @@
 """SkillFlaw on Kubernetes: settings in, components composed, outputs exported."""
 
 import gc
+import sys
 
 # One run makes little garbage, and looking for it took a fifth of the program's own time.
 gc.disable()
@@ -28,8 +29,14 @@ from components.storage import Storage
 from components.superuser import Superuser
 from settings import load
 from settings.frozen import frozen
+from settings.problems import SettingsError
 
-settings, secrets, live = load()
+try:
+    settings, secrets, live = load()
+except SettingsError as refusal:
+    pulumi.log.error(str(refusal))
+    # By this code the language host knows that the user has seen why; after any other it adds an error of its own.
+    sys.exit(32)
 
 cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
 here = pulumi.ResourceOptions(provider=cluster)

@@ -18,6 +18,8 @@ def test_an_unsafe_stack_file_is_refused_whole_and_nothing_is_registered(fresh):
     for key in ("storage.accessMode", "surfaces.app.host", "bakend"):
         assert key in said
     assert "Traceback" not in said
+    assert "unhandled" not in said
+    assert "non-zero exit code" not in said
     state = json.loads(fresh.pulumi("stack", "export", f"--stack={fresh.name}").stdout)
     registered = {row["type"] for row in state["deployment"]["resources"]}
     assert registered <= {"pulumi:pulumi:Stack", "pulumi:providers:pulumi"}
