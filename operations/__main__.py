@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from operations import adopt as adoption
 from operations import backup as backups
 from operations import changes
 from operations import recover as recovery
@@ -126,6 +127,23 @@ def recover(stack: StackName) -> None:
     """
     with told(f"cannot recover {stack}"):
         console.print(f"{stack}: recovered", *recovery.recover(stack), sep="\n  ")
+
+
+@app.command()
+def adopt(
+    stack: StackName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is changed.")] = False,
+) -> None:
+    """Takes what exists in the cluster into a stack that has no state of it, without touching a Secret or a claim.
+
+    Exit codes: 0, adopted, and a second `pulumi up` would change nothing; 2, refused or failed.
+    """
+    with told(f"cannot adopt into {stack}"), adoption.plan(stack) as plan:
+        console.print(f"{stack} would own in namespace {plan.kubectl.namespace}:", *plan.taken, sep="\n  ")
+        if not yes:
+            typer.confirm("Take them over?", abort=True)
+        kept = adoption.adopt(stack, plan)
+        console.print("Kept, byte for byte:", *kept, sep="\n  ")
 
 
 @contextlib.contextmanager

@@ -48,6 +48,18 @@ class Kubectl:
         """Every object of the comma-separated kinds in the namespace."""
         return json.loads(self.run("get", kinds, "--output=json"))["items"]
 
+    def existing(self, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those of some objects (by kind, namespace and name) that exist, as they are in the cluster."""
+        named = [
+            {key: each[key] for key in ("apiVersion", "kind")}
+            | {"metadata": {key: each["metadata"].get(key) for key in ("name", "namespace")}}
+            for each in objects
+        ]
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": named})
+        found = self.run("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=manifest)
+        whole = json.loads(found or '{"items": []}')
+        return whole.get("items", [whole])
+
     def serves(self, group: str) -> bool:
         """Whether the cluster knows an API group."""
         # Not by `kubectl api-resources`: it fails while any aggregated API (metrics) is away.
