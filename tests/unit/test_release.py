@@ -6,7 +6,9 @@ import tomllib
 from tests.unit.recorder import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-VERSIONS = re.findall(r"^## (\d+\.\d+\.\d+)$", CHANGELOG, re.MULTILINE)
+HEADINGS = re.findall(r"^## (\d+\.\d+\.\d+)( \(unreleased\))?$", CHANGELOG, re.MULTILINE)
+VERSIONS = [version for version, _ in HEADINGS]
+RELEASED = {version for version, unreleased in HEADINGS if not unreleased}
 
 
 def test_the_version_is_the_newest_of_the_changelog():
@@ -16,7 +18,11 @@ def test_the_version_is_the_newest_of_the_changelog():
 
 def test_a_state_of_every_released_version_is_kept():
     kept = {path.name for path in (ROOT / "tests" / "fixtures" / "states").iterdir()}
-    assert kept == set(VERSIONS)
+    assert kept == RELEASED
+
+
+def test_only_the_newest_version_may_be_unreleased():
+    assert RELEASED >= set(VERSIONS[1:])
 
 
 def test_no_kept_state_holds_a_secret_in_plain_text():
