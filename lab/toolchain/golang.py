@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -89,22 +90,28 @@ def _downloaded(module: Path, path: str, report: Report) -> Path:
     return Path(json.loads(done.stdout)["Dir"])
 
 
-def _overlay(program: Program, folder: Path, report: Report) -> Path:
-    """What `go build -overlay` reads: the patched files in the place of the dependency's own."""
-    replaced = {}
-    for patch in program.patches:
-        file = _downloaded(MODULES / program.module, patch.module, report) / patch.file
+def _patched(program: Program, folder: Path, report: Report) -> list[str]:
+    """Options of `go build` by which patched copies of dependencies take the place of their own files."""
+    if not program.patches:
+        return []
+    module = MODULES / program.module
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(module / name, folder)
+    for number, patch in enumerate(program.patches):
+        copy = folder / str(number)
+        # Not linked: files of the module cache are read-only.
+        shutil.copytree(_downloaded(module, patch.module, report), copy, copy_function=shutil.copyfile)
+        file = copy / patch.file
         text = file.read_text()
         for old, new in patch.replaced:
             if text.count(old) != 1:
-                raise LabError(f"{file} holds {old!r} {text.count(old)} times, not once")
+                raise LabError(f"{patch.module} {patch.file} holds {old!r} {text.count(old)} times, not once")
             text = text.replace(old, new)
-        patched = folder / f"{len(replaced)}-{file.name}"
-        patched.write_text(text)
-        replaced[str(file)] = str(patched)
-    overlay = folder / "overlay.json"
-    overlay.write_text(json.dumps({"Replace": replaced}))
-    return overlay
+        file.chmod(0o644)
+        file.write_text(text)
+        with (folder / "go.mod").open("a") as requirements:
+            requirements.write(f"\nreplace {patch.module} => {copy}\n")
+    return [f"-modfile={folder / 'go.mod'}"]
 
 
 def _key(program: Program) -> str:
@@ -117,17 +124,17 @@ def _key(program: Program) -> str:
 
 def _build(name: str, program: Program, file: Path, report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _compile(name, program, file, _overlay(program, Path(folder), report), report)
+        _compile(name, program, file, _patched(program, Path(folder), report), report)
 
 
-def _compile(name: str, program: Program, file: Path, overlay: Path, report: Report) -> None:
+def _compile(name: str, program: Program, file: Path, options: list[str], report: Report) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}")
     variables = " ".join(f"-X {name}={value}" for name, value in (program.variables or {}).items())
     command = [
         _go(report), "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={program.tags}",
         *([f"-gcflags={program.unoptimized}=-N -l"] if program.unoptimized else []),
-        f"-overlay={overlay}", f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
+        *options, f"-ldflags=-s -w {variables}", f"-o={unfinished}", program.package,
     ]  # fmt: skip
     report(f"{name}: building")
     log = CACHE / "logs" / f"build-{name}.log"
