@@ -53,11 +53,20 @@ lint: environment
 lock: environment
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version=3.11 requirements-dev.txt --output-file=requirements-dev.lock
 
-# What the workflows run, each for STACK or STACKS; a preview that fails is still reviewed, which then says so.
+# What the workflows run, each for STACK or STACKS. Whoever reads a preview learns how pulumi ended from the file next to
+# it: a policy pack that does not start leaves JSON without a step and without an error, as a stack without changes does.
+
+.PHONY: named
+preview deploy repair drift: named
+
+# Without a name, pulumi takes the stack that was selected last.
+named:
+	@: "$${STACK:?is not set: name the stack, as in STACK=dev}"
 
 preview:
 	@mkdir -p previews
-	-@pulumi preview --policy-pack=policies --stack=$(STACK) --json --non-interactive > previews/$(STACK).json
+	@pulumi preview --policy-pack=policies --stack="$$STACK" --json --non-interactive > "previews/$$STACK.json"; \
+		echo $$? > "previews/$$STACK.json.exit"
 
 review:
 	@mkdir -p reviews
@@ -66,16 +75,18 @@ review:
 	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json)
 
 deploy:
-	@pulumi up --policy-pack=policies --stack=$(STACK) --yes --skip-preview --non-interactive
+	@pulumi up --policy-pack=policies --stack="$$STACK" --yes --skip-preview --non-interactive
 
 # By force: a field that was changed by hand belongs to whoever changed it.
 repair:
-	@PULUMI_K8S_ENABLE_PATCH_FORCE=true pulumi up --refresh --stack=$(STACK) --yes --skip-preview --non-interactive
+	@PULUMI_K8S_ENABLE_PATCH_FORCE=true pulumi up --refresh --stack="$$STACK" --yes --skip-preview --non-interactive
 
+# Not with --expect-no-changes: pulumi would end the same for drift as for a cluster that cannot be read.
 drift:
 	@mkdir -p previews reviews
-	-@pulumi preview --refresh --expect-no-changes --stack=$(STACK) --json --non-interactive > previews/drift-$(STACK).json
-	@$(PYTHON) -m operations drift previews/drift-$(STACK).json > reviews/drift-$(STACK).md
+	@pulumi preview --refresh --stack="$$STACK" --json --non-interactive > "previews/drift-$$STACK.json"; \
+		echo $$? > "previews/drift-$$STACK.json.exit"
+	@$(PYTHON) -m operations drift "previews/drift-$$STACK.json" > "reviews/drift-$$STACK.md"
 
 # The job is known by a token that the forge signs for it: no credential is stored.
 sign-in:
