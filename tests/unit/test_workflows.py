@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from fnmatch import fnmatch
 
 import pytest
 import typer
@@ -21,6 +22,11 @@ IDENTITY = {"id-token": "write", "contents": "read"}
 
 def jobs():
     return [(f"{name}.{job}", row) for name, flow in WORKFLOWS.items() for job, row in flow["jobs"].items()]
+
+
+def steps(job, action):
+    """What a job's steps that use an action give to it."""
+    return [step.get("with", {}) for step in job.get("steps", ()) if action in step.get("uses", "")]
 
 
 def runs():
@@ -58,6 +64,64 @@ def test_no_workflow_runs_a_pull_requests_code_with_rights_of_the_target():
         "deploy": {"push"},
         "deploy-stack": {"workflow_call"},
         "drift": {"schedule", "workflow_dispatch"},
+    }
+
+
+def test_no_checkout_leaves_a_token_in_the_folder():
+    given = {
+        name: [step.get("persist-credentials") for step in steps(job, "actions/checkout")]
+        for name, job in jobs()
+    }
+    assert {name: kept for name, kept in given.items() if kept} == {
+        "checks.checks": [False],
+        "preview.preview": [False],
+        "preview.review": [False],
+        "deploy-stack.deploy": [False],
+        "drift.drift": [False],
+    }
+
+
+def test_whoever_may_comment_runs_only_the_base_branchs_code():
+    jobs = WORKFLOWS["preview"]["jobs"]
+    base = "${{ github.event.pull_request.base.sha }}"
+    for name, job in jobs.items():
+        writes = "write" in {
+            job.get("permissions", {}).get(scope) for scope in ("pull-requests", "contents", "issues")
+        }
+        refs = [step.get("ref") for step in steps(job, "actions/checkout")]
+        assert refs == ([base] if writes else [None] if name == "preview" else []), name
+    assert WORKFLOWS["preview"][True]["pull_request"] == {
+        "branches": WORKFLOWS["deploy"][True]["push"]["branches"]
+    }
+
+
+def test_the_base_branchs_code_gets_the_changes_previews_as_files_alone():
+    preview, review = (WORKFLOWS["preview"]["jobs"][name] for name in ("preview", "review"))
+    (written,), (read,) = steps(preview, "upload-artifact"), steps(review, "download-artifact")
+    # The whole folder, for how pulumi ended lies next to what it wrote; and no other, for there is code.
+    assert written["path"] == read["path"] == "previews/"
+    assert fnmatch(written["name"], read["pattern"])
+    names = [step.get("uses", step.get("run", "")).split("@")[0] for step in review["steps"]]
+    assert names.index("actions/checkout") < names.index("./.github/actions/environment")
+    assert names.index("./.github/actions/environment") < names.index("actions/download-artifact")
+    assert "environment" not in review
+
+
+def test_what_was_agreed_to_is_kept_once_it_could_be_read_and_in_the_place_of_any_forgery():
+    review = WORKFLOWS["preview"]["jobs"]["review"]
+    names = [step.get("uses", step.get("run", "")) for step in review["steps"]]
+    (commented,) = (place for place, name in enumerate(names) if "operations comment" in name)
+    (kept,) = (place for place, name in enumerate(names) if "upload-artifact" in name)
+    assert commented < kept
+    assert steps(review, "upload-artifact") == [{"name": "review", "path": "reviews/", "overwrite": True}]
+
+
+def test_each_purpose_has_an_environment_and_so_an_identity_of_its_own():
+    held = {name: job["environment"] for name, job in jobs() if "environment" in job}
+    assert held == {
+        "preview.preview": "preview",
+        "drift.drift": "drift",
+        "deploy-stack.deploy": "${{ inputs.stack }}",
     }
 
 
