@@ -102,15 +102,19 @@ def issue(
 
 @app.command()
 def reviewed(
-    commit: Annotated[str, typer.Argument(help="A commit that a pull request brought.")],
+    commit: Annotated[str, typer.Argument(help="The commit that merged a pull request, in full.")],
     folder: Annotated[Path, typer.Option(help="Where `review.json` is written.")] = Path("reviews"),
 ) -> None:
-    """Fetches the review that a commit's pull request was agreed to with, or an empty one: nothing was agreed to."""
+    """Fetches the review that a commit's pull request was agreed to with, or an empty one: nothing was agreed to.
+
+    Exit codes: 0, one of the two is written; 2, GitHub does not say which.
+    """
     with told(f"cannot find the review of {commit}"):
-        if not github.reviewed(commit, folder):
-            folder.mkdir(exist_ok=True)
-            (folder / "review.json").write_text(gate.NOTHING)
+        review = github.reviewed(commit)
+        if not review:
             typer.echo(f"no review of {commit} is kept: only what is safe will pass")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "review.json").write_text(review or gate.NOTHING)
 
 
 @app.command("identity")

@@ -1,11 +1,25 @@
 """Where reviewers read and what they agreed to, on GitHub; through gh, which holds the credentials."""
 
+import json
+import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from operations.program import output_of
+from operations.program import ProgramError, output_of
 
 REPOSITORY = "repos/{owner}/{repo}"
 """gh fills it in from the checkout."""
+
+BRANCH = "main"
+"""The branch that is deployed: what was agreed to for any other one is no agreement to a deploy."""
+
+WORKFLOW = ".github/workflows/preview.yml"
+ARTIFACT = "review"
+
+GONE = re.compile(r"no valid artifacts|no artifact matches|HTTP (404|410)")
+"""What gh says of an artifact that was deleted, or expired, after it was listed."""
 
 
 def comment(pull_request: int, file: Path, marker: str) -> None:
@@ -40,23 +54,60 @@ def issue(title: str, file: Path) -> None:
         output_of("gh", "issue", "create", f"--title={title}", f"--body-file={file}")
 
 
-def reviewed(commit: str, folder: Path) -> bool:
-    """Puts what the preview workflow wrote for the pull request that brought `commit` into `folder`.
+def reviewed(commit: str) -> str | None:
+    """The review in JSON of the pull request that `commit` merged, as the preview workflow kept it.
+
+    Only a run of the repository's own branch counts: a fork's run executes the fork's workflow, which may keep any file
+    as a review.
 
     Returns:
-        False when no pull request brought it, or none of its previews is kept any more.
+        None when nothing was agreed to: no pull request was merged by `commit`, or no review of it is kept.
 
     Raises:
-        ProgramError: gh is not installed, or GitHub says no.
+        ProgramError: gh is not installed or not signed in, or GitHub does not answer.
     """
-    head = output_of(
-        "gh", "api", f"{REPOSITORY}/commits/{commit}/pulls", "--jq=.[0].head.sha // empty"
-    ).strip()
-    if not head:
-        return False
-    runs = output_of("gh", "run", "list", "--workflow=preview.yml", f"--commit={head}", "--event=pull_request",
-                     "--status=completed", "--limit=1", "--json=databaseId", "--jq=.[].databaseId")  # fmt: skip
-    if not runs.strip():
-        return False
-    output_of("gh", "run", "download", runs.strip(), "--name=review", f"--dir={folder}")
-    return True
+    kept = (_review(run) for head in _merged_heads(commit) for run in _runs(head))
+    return next((review for review in kept if review), None)
+
+
+def _merged_heads(commit: str) -> Iterator[str]:
+    """The last commit of each pull request that `commit` merged."""
+    for pull in _asked(f"{REPOSITORY}/commits/{commit}/pulls?per_page=100"):
+        if pull["merged_at"] and pull["base"]["ref"] == BRANCH and pull["merge_commit_sha"] == commit:
+            yield pull["head"]["sha"]
+
+
+def _runs(head: str) -> Iterator[int]:
+    """The ended runs of the preview workflow for a pull request's last commit, the newest first."""
+    query = f"head_sha={head}&event=pull_request&status=completed&per_page=100"
+    for run in _asked(f"{REPOSITORY}/actions/runs?{query}")["workflow_runs"]:
+        # The path may end in the ref it was read from; a repository that was deleted is none.
+        ours = (run["head_repository"] or {}).get("full_name") == run["repository"]["full_name"]
+        if ours and run["path"].partition("@")[0] == WORKFLOW:
+            yield run["id"]
+
+
+def _review(run: int) -> str | None:
+    """The review in JSON that a run keeps, or None."""
+    kept = _asked(f"{REPOSITORY}/actions/runs/{run}/artifacts?name={ARTIFACT}&per_page=100")["artifacts"]
+    if all(artifact["name"] != ARTIFACT or artifact["expired"] for artifact in kept):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            output_of("gh", "run", "download", str(run), f"--name={ARTIFACT}", f"--dir={folder}")
+            return (Path(folder) / "review.json").read_text()
+        except FileNotFoundError:
+            return None
+        except ProgramError as error:
+            if GONE.search(str(error)):
+                return None
+            raise
+
+
+def _asked(path: str) -> Any:
+    """GitHub's answer to a GET."""
+    answer = output_of("gh", "api", path)
+    try:
+        return json.loads(answer)
+    except ValueError:
+        raise ProgramError(f"gh api {path}: the answer is no JSON") from None
