@@ -29,17 +29,26 @@ def token(audience: str) -> str:
             headers={"Authorization": f"bearer {key}"},
         )
         asked.raise_for_status()
-        return asked.json()["value"]
-    except (httpx2.HTTPError, ValueError, KeyError) as error:
+        return str(asked.json()["value"])
+    except (httpx2.HTTPError, ValueError) as error:
         raise ProgramError(f"no identity token: {error}") from None
+    except (KeyError, TypeError):
+        raise ProgramError("no identity token: the answer has no `value`") from None
 
 
 def credential(audience: str) -> str:
-    """The token as kubectl and Pulumi's provider ask a kubeconfig's `exec` for it; they ask again when it ends."""
+    """The token as kubectl and Pulumi's provider ask a kubeconfig's `exec` for it; they ask again when it ends.
+
+    Raises:
+        ProgramError: there is no token, or it does not say when it ends.
+    """
     signed = token(audience)
-    payload = signed.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    ends = datetime.fromtimestamp(claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        payload = signed.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        ends = datetime.fromtimestamp(claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (IndexError, ValueError, KeyError, TypeError):
+        raise ProgramError("the identity token does not say when it ends") from None
     return json.dumps(
         {
             "apiVersion": "client.authentication.k8s.io/v1",

@@ -24,7 +24,7 @@ def forge(monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.server.asked.append((self.path, self.headers["authorization"]))
-            body = json.dumps({"value": signed({"exp": 1800000000})}).encode()
+            body = self.server.body.encode()
             self.send_response(self.server.status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -35,6 +35,7 @@ def forge(monkeypatch):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.status = [], 200
+    server.body = json.dumps({"value": signed({"exp": 1800000000})})
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/token?api-version=2"
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", address)
@@ -69,6 +70,25 @@ def test_a_refusal_is_told_without_the_key(forge):
     assert done.exit_code == 2
     assert "no identity token: " in done.output
     assert "bearer" not in done.output
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "null", "<html>"])
+def test_an_answer_without_a_token_is_a_refusal(forge, body):
+    forge.body = body
+    done = run("kubernetes")
+    assert done.exit_code == 2
+    assert "no identity token: " in done.output
+
+
+@pytest.mark.parametrize(
+    "value", ["opaque", "e30.opaque.signature", signed({}), signed([]), signed({"exp": "soon"})]
+)
+def test_kubectl_gets_no_token_whose_end_is_unknown(forge, value):
+    forge.body = json.dumps({"value": value})
+    done = run("kubernetes", "--kubectl")
+    assert done.exit_code == 2
+    assert "the identity token does not say when it ends" in done.output
+    assert value not in done.output
 
 
 def test_outside_of_a_job_the_missing_permission_is_named(monkeypatch):
