@@ -60,7 +60,7 @@ def _replicas(kubectl: Kubectl) -> int:
 
 def _job(kubectl: Kubectl, cron_job: str, *action: str) -> dict[str, Any]:
     """A Job of the stack's own backup pod that does something else with it."""
-    job = kubectl.get("cronjob", cron_job)["spec"]["jobTemplate"]
+    job: dict[str, Any] = kubectl.get("cronjob", cron_job)["spec"]["jobTemplate"]
     job |= {"apiVersion": "batch/v1", "kind": "Job"}
     job["metadata"]["generateName"] = f"{cron_job}-{action[0]}-"
     # The namespace keeps the log for an hour.

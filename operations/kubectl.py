@@ -42,11 +42,13 @@ class Kubectl:
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """One object."""
-        return json.loads(self.run("get", kind, name, "--output=json"))
+        found: dict[str, Any] = json.loads(self.run("get", kind, name, "--output=json"))
+        return found
 
     def items(self, kinds: str) -> list[dict[str, Any]]:
         """Every object of the comma-separated kinds in the namespace."""
-        return json.loads(self.run("get", kinds, "--output=json"))["items"]
+        found: list[dict[str, Any]] = json.loads(self.run("get", kinds, "--output=json"))["items"]
+        return found
 
     def existing(self, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those of some objects (by kind, namespace and name) that exist, as they are in the cluster."""
@@ -77,11 +79,14 @@ class Kubectl:
         """While the block runs: an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
         command = (*self._command(), "port-forward", "--address=127.0.0.1", f"service/{service}", f":{port}")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forward:
+            assert forward.stdout  # noqa: S101  a pipe, which only the types leave open
             try:
                 # kubectl writes this line once it listens, and ends by itself when it cannot.
                 listening = re.search(r"127\.0\.0\.1:\d+", forward.stdout.readline())
                 if not listening:
-                    raise ProgramError(f"port-forward to service/{service}: {forward.stderr.read().strip()}")
+                    raise ProgramError(
+                        f"port-forward to service/{service}: {forward.communicate()[1].strip()}"
+                    )
                 yield f"http://{listening[0]}"
             finally:
                 forward.terminate()

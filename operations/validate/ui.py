@@ -57,7 +57,7 @@ def _id(page: Page, flow: str) -> str:
     """The id under which the signed-in user knows the flow."""
     for known in page.evaluate(FLOWS):
         if flow in (known["id"], known["endpoint_name"]):
-            return known["id"]
+            return str(known["id"])
     raise CheckError(f"the UI's user has no flow {flow}")
 
 
@@ -69,6 +69,7 @@ def _ask(page: Page) -> None:
     asked = f"//*[@data-testid='chat-message-User-{question}']"
     said = f"*[@data-testid='div-chat-message' or normalize-space(text())='{ERROR}']"
     reply = page.locator(f"xpath={asked}/following::{said}").first
-    expect(reply).to_have_text(re.compile(r"\S"), timeout=PATIENCE.read * 1000)
+    milliseconds = 1000 * (PATIENCE.read or 0)  # 0 waits for ever here, as None does there
+    expect(reply).to_have_text(re.compile(r"\S"), timeout=milliseconds)
     if reply.inner_text() == ERROR:
         raise CheckError("the flow fails in the Playground")
