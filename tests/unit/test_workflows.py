@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import textwrap
 from fnmatch import fnmatch
 
 import pytest
@@ -11,13 +12,25 @@ import yaml
 
 from lab.toolchain.catalogue import PULUMI
 from operations.__main__ import app
-from tests.unit.recorder import ROOT
+from tests.edits import EDITS, edited
+from tests.stack_files import stack_file
+from tests.unit.recorder import ROOT, run
 
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FILES if path.parent.name == "workflows"}
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml") if "lab" not in path.name)
 PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 IDENTITY = {"id-token": "write", "contents": "read"}
+
+
+DOCUMENT = (ROOT / "docs" / "ci.md").read_text()
+BLOCKS = [
+    document
+    for block in re.findall(r"^ *```yaml\n(.*?)^ *```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    for document in yaml.safe_load_all(textwrap.dedent(block))
+]
+ROLES = {block["metadata"]["name"]: block["rules"] for block in BLOCKS if block.get("kind") == "ClusterRole"}
+(GITLAB,) = (block for block in BLOCKS if "stages" in block)
 
 
 def jobs():
@@ -163,18 +176,18 @@ def test_a_deploy_previews_and_compares_before_and_validates_after():
 def test_every_step_is_a_command_of_the_project():
     commands = typer.main.get_command(app).commands
     makefile = (ROOT / "Makefile").read_text()
-    for run in runs():
-        if run.startswith(("echo ", "sudo install ")):
+    for step in runs():
+        if step.startswith(("echo ", "sudo install ")):
             continue
         command = re.fullmatch(
-            r"(?:make (?P<target>[\w-]+)|\.venv/bin/python -m operations (?P<name>\w+))\b[^;&]*", run
+            r"(?:make (?P<target>[\w-]+)|\.venv/bin/python -m operations (?P<name>\w+))\b[^;&]*", step
         )
-        assert command, run
-        assert command["name"] in commands or f"\n{command['target']}:" in makefile, run
+        assert command, step
+        assert command["name"] in commands or f"\n{command['target']}:" in makefile, step
 
 
 def test_no_step_pastes_an_expression_into_the_shell():
-    pasted = {expression for run in runs() for expression in re.findall(r"\$\{\{\s*(.*?)\s*\}\}", run)}
+    pasted = {expression for step in runs() for expression in re.findall(r"\$\{\{\s*(.*?)\s*\}\}", step)}
     assert pasted == set()
 
 
@@ -261,3 +274,62 @@ def test_make_asks_pulumi_for_what_is_meant(make, tmp_path):
         "up --policy-pack=policies --stack=dev --yes --skip-preview --non-interactive",
         "up --refresh --stack=dev --yes --skip-preview --non-interactive",
     ]
+
+
+def rights(role):
+    """What a documented role allows: (API group, resource, verb)."""
+    return {
+        (group, resource, verb)
+        for rule in ROLES[role]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def declared():
+    """Every (API group, resource) that a stack may declare."""
+    gateway = {"edge": {"gateway": {"name": "edge", "namespace": "edge"}}}
+    lab, routed = stack_file("lab"), edited(EDITS["autoscaling"][0] | gateway)
+    for kind in {leaf.type for config in (lab, routed) for leaf in run(config).leaves.values()}:
+        if kind.startswith("kubernetes:"):
+            _, version, name = kind.split(":")
+            plural = re.sub(r"y$", "ie", re.sub(r"ss$", "sse", name.lower())) + "s"
+            yield version.rpartition("/")[0].replace("core", ""), plural
+
+
+def test_the_documented_roles_reach_every_kind_that_the_program_declares():
+    kinds = set(declared())
+    read = rights("skillflaw-read") | rights("skillflaw-read-secrets")
+    assert {(*kind, verb) for kind in kinds for verb in ("get", "list", "watch")} <= read
+    written = {(*kind, verb) for kind in kinds for verb in ("create", "delete", "patch", "update")}
+    assert written <= rights("skillflaw-up")
+    # And nothing that it does not declare.
+    named = {resource for _, resource, _ in read}
+    assert named == {resource for _, resource in kinds}
+    assert {resource for _, resource, verb in rights("skillflaw-up") if verb == "patch"} == named
+
+
+def test_what_any_branch_may_use_reads_no_secret_and_writes_nothing():
+    given = rights("skillflaw-read")
+    assert {verb for *_, verb in given} == {"get", "list", "watch"}
+    assert not {resource for _, resource, _ in given} & {"secrets", "*"}
+    (binding,) = (block for block in BLOCKS if block.get("kind") == "RoleBinding")
+    assert binding["roleRef"]["name"] == "skillflaw-read"
+    assert [subject["name"].rpartition(":")[2] for subject in binding["subjects"]] == ["preview"]
+
+
+def test_on_gitlab_too_the_target_branchs_code_judges_and_drift_is_looked_for_on_main():
+    before = GITLAB["review"]["before_script"]
+    (checkout,) = (place for place, line in enumerate(before) if line.startswith("git checkout"))
+    assert "$CI_MERGE_REQUEST_DIFF_BASE_SHA" in before[checkout]
+    assert before.index("make environment") > checkout
+    assert "extends" not in GITLAB["review"]
+    assert '$CI_COMMIT_BRANCH == "main"' in GITLAB["drift"]["rules"][0]["if"]
+
+
+def test_each_stack_is_handled_on_gitlab_as_on_github():
+    assert [GITLAB[job]["parallel"]["matrix"][0]["STACK"] for job in ("preview", "drift")] == [STACKS, STACKS]
+    assert f'make review STACKS="{" ".join(STACKS)}"' in GITLAB["review"]["script"]
+    jobs = {name: job for name, job in GITLAB.items() if isinstance(job, dict)}
+    assert sorted(name for name, job in jobs.items() if job.get("extends") == ".deploy") == STACKS
