@@ -173,6 +173,11 @@ def test_a_deploy_previews_and_compares_before_and_validates_after():
     assert places == sorted(places)
 
 
+def test_nothing_that_fails_in_a_deploy_is_passed_over():
+    text = (ROOT / ".github" / "workflows" / "deploy-stack.yml").read_text()
+    assert not re.search(r"\|\||continue-on-error|always\(\)|failure\(\)|cancelled\(\)", text)
+
+
 def test_every_step_is_a_command_of_the_project():
     commands = typer.main.get_command(app).commands
     makefile = (ROOT / "Makefile").read_text()
