@@ -145,9 +145,11 @@ def test_the_checks_know_no_secret_and_no_environment():
 
 def test_a_fork_is_told_why_it_gets_no_preview():
     preview = WORKFLOWS["preview"]["jobs"]
-    assert preview["fork"]["if"] == "github.event.pull_request.head.repo.fork"
+    # Not by `head.repo.fork`: it is true for every branch of a repository that is itself a fork.
+    head = "github.event.pull_request.head.repo.full_name"
+    assert preview["fork"]["if"] == f"{head} != github.repository"
     assert preview["fork"]["steps"][0]["run"].startswith('echo "::notice::')
-    assert preview["preview"]["if"] == "${{ !github.event.pull_request.head.repo.fork }}"
+    assert preview["preview"]["if"] == f"{head} == github.repository"
 
 
 def test_every_stack_file_but_the_labs_is_previewed_deployed_and_looked_at_for_drift():
