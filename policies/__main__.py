@@ -1,8 +1,13 @@
 """The policy pack: the rules, in the engine's words. What the stack's config says decides how they are enforced."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+# Pulumi's language host runs the pack by path, in the pack's own folder: nothing but the pack itself is importable then.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pulumi
 import pulumi_policy as engine

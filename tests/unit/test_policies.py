@@ -1,7 +1,10 @@
 """No committed stack breaks a policy it must keep, and each policy is broken by what it is about."""
 
 import copy
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -384,3 +387,16 @@ def test_the_committed_page_of_policies_is_fresh():
     assert (ROOT / "docs" / "policies.md").read_text() == page(), (
         "run: python -m policies.docs > docs/policies.md"
     )
+
+
+@pytest.mark.parametrize("folder", [ROOT / "policies", ROOT, Path("/")], ids=["pack", "project", "root"])
+def test_the_pack_serves_from_any_working_directory(folder):
+    command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(ROOT / "policies")]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as pack:
+        try:
+            port = pack.stdout.readline().strip()
+        finally:
+            pack.kill()
+        assert port.isdecimal(), pack.stderr.read()
