@@ -1,5 +1,6 @@
-"""The policy pack: the rules, in the engine's words. What the stack's config says decides how they are enforced."""
+"""The policy pack: the policies, in the engine's words. What the stack's config says decides how they are enforced."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,54 +14,72 @@ import pulumi
 import pulumi_policy as engine
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.resources import Resource, Stack
-from policies.rules import RULES, Rule
+from policies.catalogue import POLICIES
+from policies.policy import Policy
+from policies.resources import Resource, Stack, parent
 
 
 def pack() -> None:
     """Serves the engine until it goes."""
     config = pulumi.Config("skillflaw")
-    stack = Stack.of({key: config.get_object(key) or {} for key in ("surfaces", "images", "protection")})
+    stack = Stack.of({key: _parsed(config.get(key)) for key in ("surfaces", "images", "protection")})
     engine.PolicyPack(
         "skillflaw",
-        [_policy(rule, stack) for rule in RULES],
+        [_policy(policy, stack) for policy in POLICIES],
         engine.EnforcementLevel.MANDATORY if stack.protected else engine.EnforcementLevel.ADVISORY,
     )
 
 
-def _policy(rule: Rule, stack: Stack) -> engine.Policy:
-    words = {"name": rule.name, "description": rule.what, "remediation_steps": rule.remedy}
-    if rule.whole:
-        return engine.StackValidationPolicy(**words, validate=_whole(rule, stack))
-    return engine.ResourceValidationPolicy(**words, validate=_alone(rule, stack))
+def _parsed(section: str | None) -> Any:
+    """A section of the stack file; None for one that is absent, blank or plain text."""
+    try:
+        return json.loads(section or "null")
+    except json.JSONDecodeError:
+        return None
 
 
-def _alone(rule: Rule, stack: Stack) -> engine.ResourceValidation:
+def _policy(policy: Policy, stack: Stack) -> engine.Policy:
+    if policy.whole:
+        return engine.StackValidationPolicy(
+            policy.name, policy.what, _whole(policy, stack), remediation_steps=policy.remedy
+        )
+    return engine.ResourceValidationPolicy(
+        policy.name, policy.what, _alone(policy, stack), remediation_steps=policy.remedy
+    )
+
+
+def _alone(policy: Policy, stack: Stack) -> engine.ResourceValidation:
     """Judges each resource before it is touched."""
 
     def validate(args: engine.ResourceValidationArgs, report: engine.ReportViolation) -> None:
         resource = _resource(args.resource_type, args)
-        for words in rule.check(resource, stack):
-            report(f"{words}. {rule.remedy}", args.urn)
+        for violation in policy.check(resource, stack):
+            report(f"{violation}. {policy.remedy}", args.urn)
 
     return validate
 
 
-def _whole(rule: Rule, stack: Stack) -> engine.StackValidation:
-    """Judges each resource beside all others, at the end of a preview or an update."""
+def _whole(policy: Policy, stack: Stack) -> engine.StackValidation:
+    """Judges each resource next to all others, at the end of a preview or an update."""
 
     def validate(args: engine.StackValidationArgs, report: engine.ReportViolation) -> None:
-        resources = [_resource(told.resource_type, told) for told in args.resources]
+        resources = [_resource(declared.resource_type, declared) for declared in args.resources]
         whole = replace(stack, resources=resources)
-        for told, resource in zip(args.resources, resources, strict=True):
-            for words in rule.check(resource, whole):
-                report(f"{words}. {rule.remedy}", told.urn)
+        for declared, resource in zip(args.resources, resources, strict=True):
+            for violation in policy.check(resource, whole):
+                report(f"{violation}. {policy.remedy}", declared.urn)
 
     return validate
 
 
-def _resource(type_: str, told: Any) -> Resource:
-    return Resource(type=type_, name=told.name, properties=_plain(told.props), protect=told.opts.protect)
+def _resource(type_: str, declared: engine.ResourceValidationArgs | engine.PolicyResource) -> Resource:
+    return Resource(
+        type=type_,
+        name=declared.name,
+        properties=_plain(declared.props),
+        protect=declared.opts.protect,
+        parent=parent(declared.urn),
+    )
 
 
 def _plain(value: Any) -> Any:

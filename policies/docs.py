@@ -1,17 +1,17 @@
 """The policies, for people: `python -m policies.docs > docs/policies.md`."""
 
-from policies.rules import RULES
+from policies.catalogue import POLICIES
 
 HEAD = """\
 # Policies
 
-Made from `policies/rules.py` by `python -m policies.docs`; a test keeps it fresh.
+Made from `policies/` by `python -m policies.docs`; a test keeps it fresh.
 
 ```sh
 pulumi preview --stack prod --policy-pack policies     # or `pulumi up`
 ```
 
-A violation is told with its resource and its remedy. Under `protection.enabled` it is an error: a preview fails, and an
+A violation is reported with its resource and its remedy. Under `protection.enabled` it is an error: a preview fails, and an
 update touches no resource that breaks a policy; only `shared-claim` needs the whole stack and speaks at the end. Without
 protection it is advice. Policies read the stack's own config for that, and for the hosts and registries they hold resources
 to; there is nothing else to configure.
@@ -26,7 +26,8 @@ The pack runs in the program's own environment, `.venv`; one that `make environm
 def page() -> str:
     """A Markdown page with a section per policy."""
     return HEAD + "".join(
-        f"\n## {rule.name}\n\n{rule.what}\n\n- Why: {rule.why}\n- Remedy: {rule.remedy}\n" for rule in RULES
+        f"\n## {policy.name}\n\n{policy.what}\n\n- Why: {policy.why}\n- Remedy: {policy.remedy}\n"
+        for policy in POLICIES
     )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from policies.catalogue import POLICIES
 from policies.docs import page
-from policies.resources import Resource, Stack
-from policies.rules import RULES
+from policies.resources import Resource, Stack, parent
 from tests.stack_files import filled_in, stack_file
 from tests.unit.recorder import ROOT, plain, run
 
@@ -35,6 +35,7 @@ def declared(config: dict) -> list[Resource]:
             name=row.name,
             properties=copy.deepcopy(plain(row.inputs)),
             protect=row.request.protect,
+            parent=parent(row.urn),
         )
         for row in run(config).resources.values()
     ]
@@ -44,10 +45,10 @@ def violations(config: dict, resources: list[Resource]) -> list[tuple[str, str, 
     """Every violation as policy, resource and words."""
     stack = replace(Stack.of(config), resources=resources)
     return [
-        (rule.name, resource.name, words)
-        for rule in RULES
+        (policy.name, resource.name, words)
+        for policy in POLICIES
         for resource in resources
-        for words in rule.check(resource, stack)
+        for words in policy.check(resource, stack)
     ]
 
 
@@ -380,7 +381,7 @@ def test_what_only_resembles_a_violation_is_none(change):
 
 
 def test_every_policy_has_been_seen_broken():
-    assert {row[0] for row in BROKEN} | {"protected-state"} == {rule.name for rule in RULES}
+    assert {row[0] for row in BROKEN} | {"protected-state"} == {policy.name for policy in POLICIES}
 
 
 def test_the_committed_page_of_policies_is_fresh():
