@@ -1,15 +1,20 @@
 """Every policy, in the order of the docs."""
 
-from policies import exposure, images, plain_text, state, workloads
+from policies import exposure, images, kinds, network, plain_text, pod_security, state, workloads
 from policies.policy import Policy
 
 POLICIES: tuple[Policy, ...] = (
+    kinds.known_kind,
     images.fixed_image,
     images.known_registry,
+    pod_security.pod_security,
+    pod_security.no_account_token,
+    pod_security.restricted_namespace,
     workloads.probes,
     workloads.bounded,
     exposure.closed_service,
     exposure.census,
+    network.named_peers,
     plain_text.no_plain_secret,
     state.shared_claim,
     state.protected_state,

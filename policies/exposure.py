@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies.policy import policy
-from policies.resources import Resource, Stack, mappings
+from policies.resources import Resource, Stack, mapping, mappings
 
 
 @policy(
@@ -12,9 +12,14 @@ from policies.resources import Resource, Stack, mappings
     remedy="Keep the Service `ClusterIP` and name a host in `surfaces` of the stack file.",
 )
 def closed_service(resource: Resource, stack: Stack) -> Iterator[str]:
-    """A Service is reached inside the cluster only: its type is `ClusterIP`."""
-    if resource.kind == "Service" and (type_ := resource.at("spec", "type") or "ClusterIP") != "ClusterIP":
+    """A Service is reached inside the cluster only: its type is `ClusterIP`, and it has no address from outside."""
+    if resource.kind != "Service":
+        return
+    if (type_ := resource.at("spec", "type") or "ClusterIP") != "ClusterIP":
         yield f"the Service is a {type_}"
+    for field in ("externalIPs", "externalName", "loadBalancerIP"):
+        if resource.at("spec", field):
+            yield f"the Service has {field}"
 
 
 @policy(
@@ -22,7 +27,7 @@ def closed_service(resource: Resource, stack: Stack) -> Iterator[str]:
     remedy="Name the host in `surfaces` of the stack file, or remove the route.",
 )
 def census(resource: Resource, stack: Stack) -> Iterator[str]:
-    """A route serves hosts of `surfaces` only, each by name."""
+    """A route serves hosts of `surfaces` only, each by name; annotations that add hosts included."""
     for host in _hosts(resource):
         if not host:
             yield "a route answers for every host"
@@ -34,7 +39,13 @@ def _hosts(resource: Resource) -> list[Any]:
     if resource.kind == "Ingress":
         routed = [row.get("host") for row in mappings(resource.at("spec", "rules"))]
         certified = [host for row in mappings(resource.at("spec", "tls")) for host in _list(row.get("hosts"))]
-        return [*routed, *certified, *([None] if resource.at("spec", "defaultBackend") else [])]
+        aliases = [
+            alias.strip()
+            for name, value in mapping(resource.at("metadata", "annotations")).items()
+            if name.endswith("/server-alias")
+            for alias in str(value).split(",")
+        ]
+        return [*routed, *certified, *aliases, *([None] if resource.at("spec", "defaultBackend") else [])]
     if resource.kind in ("HTTPRoute", "GRPCRoute", "TLSRoute"):
         return _list(resource.at("spec", "hostnames")) or [None]
     return []

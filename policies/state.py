@@ -39,14 +39,19 @@ def _most(resource: Resource, stack: Stack) -> int:
     return int(max(number or 1 for number in (resource.at("spec", "replicas"), *scaled)))
 
 
+_STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
+_FORGETFUL = ("skillflaw:app:InClusterCache",)
+"""Components that keep nothing across a restart: a password made again locks nothing up there."""
+
+
 @policy(
-    why="One `pulumi destroy` or one replacement deletes what nobody can make again.",
+    why="One `pulumi destroy` or one replacement deletes what nobody can make again, or locks up what is left.",
     remedy="Set `protection.enabled: true`; a throw-away environment only hears of it.",
 )
 def protected_state(resource: Resource, stack: Stack) -> Iterator[str]:
-    """What holds state (claims, StatefulSets, the namespace, the secret key) is protected."""
-    stateful = ("Namespace", "PersistentVolumeClaim", "StatefulSet", "RandomBytes")
-    if resource.kind in stateful and not resource.protect:
+    """What holds state or unlocks it (claims, StatefulSets, the namespace, generated keys and passwords) is protected."""
+    generated = resource.group == "random" and resource.parent not in _FORGETFUL
+    if (resource.kind in _STATEFUL or generated) and not resource.protect:
         yield "it holds state and is not protected"
 
 
