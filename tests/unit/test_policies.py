@@ -2,16 +2,23 @@
 
 import base64
 import copy
+import json
+import os
 import re
 import string
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf import struct_pb2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policies.catalogue import POLICIES
 from policies.docs import page
@@ -900,32 +907,32 @@ def test_what_can_be_read_of_a_stack_file_is():
     )
 
 
-FIELDS = st.sampled_from(
-    [
-        "metadata",
-        "annotations",
-        "spec",
-        "template",
-        "containers",
-        "volumes",
-        "securityContext",
-        "env",
-        "data",
-        "rules",
-        "ingress",
-        "from",
-        "to",
-        "ipBlock",
-        "cidr",
-        "ports",
-        "selector",
-        "replicas",
-        "name",
-        "value",
-        "tls",
-        "hosts",
-    ]
-)
+OBJECT = [
+    "metadata",
+    "annotations",
+    "spec",
+    "template",
+    "data",
+    "selector",
+    "replicas",
+    "rules",
+    "tls",
+    "hosts",
+]
+POD = [
+    "containers",
+    "volumes",
+    "securityContext",
+    "env",
+    "name",
+    "value",
+    "capabilities",
+    "add",
+    "drop",
+    "args",
+]
+RULE = ["ingress", "egress", "from", "to", "ipBlock", "cidr", "except", "ports", "podSelector"]
+FIELDS = st.sampled_from([*OBJECT, *POD, *RULE])
 inputs = st.recursive(
     leaves,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=5),
@@ -966,14 +973,52 @@ def test_the_committed_page_of_policies_is_fresh():
     )
 
 
-@pytest.mark.parametrize("folder", [ROOT / "policies", ROOT, Path("/")], ids=["pack", "project", "root"])
-def test_the_pack_serves_from_any_working_directory(folder):
+@contextmanager
+def served_pack(folder, **sections):
+    """The pack as the engine starts it for a stack file's sections, and its port."""
     command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(ROOT / "policies")]
+    config = {f"skillflaw:{key}": text for key, text in sections.items()}
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=os.environ | {"PULUMI_CONFIG": json.dumps(config)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as pack:
         try:
-            port = pack.stdout.readline().strip()
+            yield pack.stdout.readline().strip()
         finally:
             pack.kill()
-        assert port.isdecimal(), pack.stderr.read()
+
+
+@pytest.mark.parametrize("folder", [ROOT / "policies", ROOT, Path("/")], ids=["pack", "project", "root"])
+def test_the_pack_serves_from_any_working_directory(folder):
+    with served_pack(folder) as port:
+        assert port.isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("sections", "level"),
+    [
+        ({"surfaces": "", "images": "null", "docs": ""}, "MANDATORY"),
+        ({"surfaces": '{"app": null}', "images": "text", "protection": "[]"}, "MANDATORY"),
+        ({"protection": '{"enabled": "false"}'}, "MANDATORY"),
+        ({"surfaces": "{", "protection": '{"enabled": false}'}, "ADVISORY"),
+    ],
+)
+def test_the_engine_hears_of_a_violation_whatever_the_stack_file_leaves_blank(sections, level):
+    properties = struct_pb2.Struct()
+    properties.update({"spec": {"type": "NodePort", "clusterIP": UNKNOWN_STRING_VALUE}})
+    urn = "urn:pulumi:prod::skillflaw::kubernetes:core/v1:Service::extra"
+    request = analyzer_pb2.AnalyzeRequest(
+        type="kubernetes:core/v1:Service", name="extra", urn=urn, properties=properties
+    )
+    with (
+        served_pack(ROOT / "policies", **sections) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        said = analyzer_pb2_grpc.AnalyzerStub(channel).Analyze(request, timeout=60).diagnostics
+    assert {row.policyName for row in said} == {"closed-service", "frozen-selector"}
+    assert {row.enforcementLevel for row in said} == {analyzer_pb2.EnforcementLevel.Value(level)}
+    assert "the Service is a NodePort. Keep the Service `ClusterIP`" in said[0].message
