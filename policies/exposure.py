@@ -31,7 +31,7 @@ def census(resource: Resource, stack: Stack) -> Iterator[str]:
     for host in _hosts(resource):
         if not host:
             yield "a route answers for every host"
-        elif host not in stack.hosts:
+        elif str(host) not in stack.hosts:
             yield f"the host {host} is in no surface"
 
 

@@ -20,7 +20,7 @@ _VOLUMES = {
     "projected",
     "secret",
 }
-_SYSCTLS = {
+_SYSCTLS = (
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",
@@ -31,8 +31,8 @@ _SYSCTLS = {
     "net.ipv4.tcp_keepalive_probes",
     "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_syncookies",
-}
-_SELINUX_TYPES = {"container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
+)
+_SELINUX_TYPES = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
 _PROFILES = ("RuntimeDefault", "Localhost")
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
@@ -109,7 +109,7 @@ def _security(context: Mapping[str, Any]) -> Iterator[str]:
         if selinux.get(field):
             yield f"seLinuxOptions.{field}"
     if selinux.get("type") and selinux["type"] not in _SELINUX_TYPES:
-        yield f"seLinuxOptions.type {selinux['type']}, not one of {', '.join(sorted(_SELINUX_TYPES))}"
+        yield f"seLinuxOptions.type {selinux['type']}, not one of {', '.join(_SELINUX_TYPES)}"
     if mapping(context.get("windowsOptions")).get("hostProcess"):
         yield "windowsOptions.hostProcess"
 

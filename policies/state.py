@@ -15,15 +15,15 @@ def shared_claim(resource: Resource, stack: Stack) -> Iterator[str]:
     """Pods of a workload with several replicas mount no claim that one node alone may mount."""
     if resource.kind not in ("Deployment", "ReplicaSet", "StatefulSet") or _most(resource, stack) < 2:
         return
-    alone = {
+    alone = [
         claim.at("metadata", "name")
         for claim in stack.resources
         if claim.kind == "PersistentVolumeClaim"
         and not {"ReadWriteMany", "ReadOnlyMany"} & set(strings(claim.at("spec", "accessModes")))
-    }
+    ]
     for volume in mappings(resource.pod.get("volumes")):
         claim = mapping(volume.get("persistentVolumeClaim")).get("claimName")
-        if claim in alone:
+        if claim and claim in alone:
             yield f"up to {_most(resource, stack)} replicas mount {claim}, which one node alone may mount"
 
 
@@ -36,7 +36,10 @@ def _most(resource: Resource, stack: Stack) -> int:
         and scaler.at("spec", "scaleTargetRef", "kind") == resource.kind
         and scaler.at("spec", "scaleTargetRef", "name") == resource.at("metadata", "name")
     ]
-    return int(max(number or 1 for number in (resource.at("spec", "replicas"), *scaled)))
+    numbers = [
+        number for number in (resource.at("spec", "replicas"), *scaled) if isinstance(number, int | float)
+    ]
+    return int(max(numbers, default=1))
 
 
 _STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet")

@@ -54,13 +54,15 @@ def declared(config: dict) -> list[Resource]:
     ]
 
 
-def violations(config: dict, resources: list[Resource]) -> list[tuple[str, str, str]]:
-    """Every violation as policy, resource and words."""
+def violations(
+    config: dict, resources: list[Resource], of: Resource | None = None
+) -> list[tuple[str, str, str]]:
+    """Every violation, or those of one resource, as policy, resource and words."""
     stack = replace(Stack.of(config), resources=resources)
     return [
         (policy.name, resource.name, words)
         for policy in POLICIES
-        for resource in resources
+        for resource in ([of] if of else resources)
         for words in policy.check(resource, stack)
     ]
 
@@ -211,6 +213,10 @@ REFUSED_PODS = [
     (hardening(runAsNonRoot=False), "no runAsNonRoot: true"),
     (security(runAsNonRoot=False), "the pod has runAsNonRoot false"),
     (lambda resource: spec(resource)["template"]["spec"].pop("securityContext"), "and neither has its pod"),
+    (
+        lambda resource: spec(resource)["template"]["spec"]["securityContext"].pop("seccompProfile"),
+        "no seccompProfile of type RuntimeDefault or Localhost, and neither has its pod",
+    ),
     (security(runAsUser=0), "the pod has runAsUser 0"),
     (hardening(runAsUser=0), "backend has runAsUser 0"),
     (security(seccompProfile={"type": "Unconfined"}), "the pod has seccompProfile Unconfined"),
@@ -907,52 +913,26 @@ def test_what_can_be_read_of_a_stack_file_is():
     )
 
 
-OBJECT = [
-    "metadata",
-    "annotations",
-    "spec",
-    "template",
-    "data",
-    "selector",
-    "replicas",
-    "rules",
-    "tls",
-    "hosts",
-]
-POD = [
-    "containers",
-    "volumes",
-    "securityContext",
-    "env",
-    "name",
-    "value",
-    "capabilities",
-    "add",
-    "drop",
-    "args",
-]
-RULE = ["ingress", "egress", "from", "to", "ipBlock", "cidr", "except", "ports", "podSelector"]
-FIELDS = st.sampled_from([*OBJECT, *POD, *RULE])
-inputs = st.recursive(
-    leaves,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=5),
-)
-ALL_KINDS = sorted((group, kind) for group, kinds in KINDS.items() for kind in kinds)
+def places(value):
+    """Every holder and key in nested inputs."""
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in list(keys):
+        yield value, key
+        yield from places(value[key])
 
 
-@settings(deadline=None)
-@given(st.sampled_from(ALL_KINDS), st.dictionaries(FIELDS, inputs, max_size=5))
-@example(("core", "ConfigMap"), {"data": [], "metadata": {"annotations": {"a": None}}})
-@example(
-    ("apps", "Deployment"), {"spec": {"template": {"spec": {"containers": [None, {"env": [None, {}]}]}}}}
-)
-@example(
-    ("networking.k8s.io", "NetworkPolicy"), {"spec": {"ingress": [{"from": ["a", {"ipBlock": {"cidr": 1}}]}]}}
-)
-def test_no_policy_fails_on_what_it_cannot_read(kind, properties):
-    resource = Resource(type=f"kubernetes:{kind[0]}/v1:{kind[1]}", name="extra", properties=properties)
-    for _, _, words in violations(PRODUCTION, [resource]):
-        assert words
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_policy_fails_on_what_it_cannot_read(data):
+    _, config, kind, name, change, _ = data.draw(st.sampled_from(BROKEN))
+    resources = declared(config)
+    [changed] = [row for row in resources if (row.kind, row.name) == (kind, name)]
+    change(changed)
+    odd = replace(changed, properties=copy.deepcopy(changed.properties))
+    found = list(places(odd.properties))
+    holder, key = found[data.draw(st.integers(0, len(found) - 1))]
+    holder[key] = data.draw(anything)
+    assert all(words for _, _, words in violations(config, resources, of=odd))
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
