@@ -1,6 +1,6 @@
 """Policies about what is reached from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policies.policy import policy
@@ -27,12 +27,15 @@ def closed_service(resource: Resource, stack: Stack) -> Iterator[str]:
     remedy="Name the host in `surfaces` of the stack file, or remove the route.",
 )
 def census(resource: Resource, stack: Stack) -> Iterator[str]:
-    """A route serves hosts of `surfaces` only, each by name; annotations that add hosts included."""
+    """A route serves hosts of `surfaces` only, each by name; no annotation adds hosts or configures the controller."""
     for host in _hosts(resource):
         if not host:
             yield "a route answers for every host"
         elif str(host) not in stack.hosts:
             yield f"the host {host} is in no surface"
+    for name in _annotations(resource):
+        if name.endswith(("-snippet", "-snippets")):
+            yield f"the annotation {name} opens what no surface names"
 
 
 def _hosts(resource: Resource) -> list[Any]:
@@ -41,7 +44,7 @@ def _hosts(resource: Resource) -> list[Any]:
         certified = [host for row in mappings(resource.at("spec", "tls")) for host in _list(row.get("hosts"))]
         aliases = [
             alias.strip()
-            for name, value in mapping(resource.at("metadata", "annotations")).items()
+            for name, value in _annotations(resource).items()
             if name.endswith("/server-alias")
             for alias in str(value).split(",")
         ]
@@ -49,6 +52,10 @@ def _hosts(resource: Resource) -> list[Any]:
     if resource.kind in ("HTTPRoute", "GRPCRoute", "TLSRoute"):
         return _list(resource.at("spec", "hostnames")) or [None]
     return []
+
+
+def _annotations(resource: Resource) -> Mapping[str, Any]:
+    return mapping(resource.at("metadata", "annotations"))
 
 
 def _list(value: Any) -> list[Any]:

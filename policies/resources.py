@@ -17,7 +17,7 @@ _POD_SPECS = (
     ("spec", "template", "spec"),
     ("spec", "jobTemplate", "spec", "template", "spec"),
 )
-"""Where kinds hold the spec of a pod: Pod, PodTemplate, workload, CronJob."""
+"""Paths of a pod's spec: in a Pod, a PodTemplate, a workload, a CronJob."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Stack:
     hosts: frozenset[str]
     """The census of public hosts."""
     registries: Sequence[str]
-    """Where images may come from."""
+    """Registries, or folders of one, that images may come from."""
     protected: bool
     """Whether policies are mandatory."""
     resources: Sequence[Resource] = ()

@@ -391,6 +391,21 @@ BROKEN = [
         annotation("nginx.ingress.kubernetes.io/server-alias", "api.example.com, other.example.com"),
         "the host other.example.com is in no surface",
     ),
+    *(
+        (
+            "census",
+            PRODUCTION,
+            "Ingress",
+            "edge-app",
+            annotation(name, "location /admin {}"),
+            f"{name} opens what",
+        )
+        for name in (
+            "nginx.ingress.kubernetes.io/configuration-snippet",
+            "nginx.ingress.kubernetes.io/server-snippet",
+            "nginx.org/location-snippets",
+        )
+    ),
     *(("named-peers", *CLOSED, opened(direction, **rule), words) for direction, rule, words in OPEN_RULES),
     *(("no-plain-secret", *BACKEND, change, words or "… looks") for change, words in PLAIN_SECRETS),
     (
