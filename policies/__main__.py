@@ -60,7 +60,7 @@ def _alone(policy: Policy, stack: Stack) -> engine.ResourceValidation:
 
 
 def _whole(policy: Policy, stack: Stack) -> engine.StackValidation:
-    """Judges each resource next to all others, at the end of a preview or an update."""
+    """Judges each resource next to the rest of its stack, at the end of a preview or an update."""
 
     def validate(args: engine.StackValidationArgs, report: engine.ReportViolation) -> None:
         resources = [_resource(declared.resource_type, declared) for declared in args.resources]

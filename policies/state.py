@@ -24,10 +24,10 @@ def shared_claim(resource: Resource, stack: Stack) -> Iterator[str]:
     for volume in mappings(resource.pod.get("volumes")):
         claim = mapping(volume.get("persistentVolumeClaim")).get("claimName")
         if claim and claim in alone:
-            yield f"up to {_most(resource, stack)} replicas mount {claim}, which one node alone may mount"
+            yield f"up to {_most(resource, stack):g} replicas mount {claim}, which one node alone may mount"
 
 
-def _most(resource: Resource, stack: Stack) -> int:
+def _most(resource: Resource, stack: Stack) -> float:
     """The most replicas a workload can have: its own number, or its autoscaler's."""
     scaled = [
         scaler.at("spec", "maxReplicas")
@@ -39,7 +39,7 @@ def _most(resource: Resource, stack: Stack) -> int:
     numbers = [
         number for number in (resource.at("spec", "replicas"), *scaled) if isinstance(number, int | float)
     ]
-    return int(max(numbers, default=1))
+    return max(numbers, default=1)
 
 
 _STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
