@@ -138,6 +138,7 @@ class PolicyPack(grpc.GenericRpcHandler):
         """Output of the pack as fields of a response, then None."""
         self._request = request
         self._starting, self._attached = threading.Lock(), threading.Event()
+        self._refused = threading.Event()
         self._process: subprocess.Popen | None = None
         self._channel: grpc.Channel | None = None
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=LIMITS)
@@ -152,8 +153,8 @@ class PolicyPack(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def stop(self) -> None:
-        """Ends the pack."""
-        self._server.stop(None)
+        """Ends the pack; who asked it something meanwhile still gets an answer."""
+        self._server.stop(grace=5)
         if self._process:
             self._process.kill()
         else:
@@ -178,6 +179,7 @@ class PolicyPack(grpc.GenericRpcHandler):
     def _pass_on(self, method: str, request: bytes, context) -> bytes:
         self._start({})
         if not self._channel:
+            context.add_callback(self._refused.set)
             context.abort(
                 grpc.StatusCode.UNKNOWN,
                 "policy pack not started: could not read policy pack port: it ended before",
@@ -214,6 +216,9 @@ class PolicyPack(grpc.GenericRpcHandler):
         self._attached.wait()
         self._forward("stdout")
         errors.join()
+        if not self._channel:
+            # The engine asks nothing more of a pack that it saw ending, so it is told why first.
+            self._refused.wait(INTERRUPT_SECONDS)
         self.written.put({"exitcode": self._process.wait()})
         self.written.put(None)
 

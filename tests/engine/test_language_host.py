@@ -50,16 +50,17 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_program_runs_in_the_folder_of_its_project_with_the_words_of_its_environment(project, pulumi):
+def test_a_program_runs_in_the_folder_of_its_project_with_its_stacks_config(project, pulumi):
     (project / "__main__.py").write_text(
         "import json, os, sys\n"
-        "import beside\n"
-        "print('seen', json.dumps([os.getcwd(), sys.argv[1:], 'PULUMI_CONFIG' in os.environ, __name__]))\n"
+        "import neighbour, pulumi\n"
+        "print('seen', json.dumps([os.getcwd(), sys.argv[1:], pulumi.Config().get('word'), __name__]))\n"
     )
-    (project / "beside.py").write_text("")
+    (project / "neighbour.py").write_text("")
+    assert pulumi("config", "set", "word", "yes").returncode == 0
     done = pulumi("preview")
-    [line] = [line for line in said(done).splitlines() if "seen " in line]
-    assert json.loads(line.partition("seen ")[2]) == [str(project), [], True, "__main__"]
+    line = next(line for line in done.stdout.splitlines() if "seen " in line)
+    assert json.loads(line.partition("seen ")[2]) == [str(project), [], "yes", "__main__"]
 
 
 def test_a_run_error_is_shown_and_then_counted_as_unhandled(project, pulumi):
@@ -117,7 +118,8 @@ def test_a_policy_pack_runs_in_its_own_folder_and_knows_stack_and_config(project
         "with open('seen.json', 'w') as file:\n"
         "    json.dump([os.getcwd(), sys.argv[-1], {name: os.environ.get(name) for name in names}], file)\n"
         "import pulumi_policy\n"
-        "pulumi_policy.PolicyPack('pack', [])\n",
+        "policy = pulumi_policy.ResourceValidationPolicy('any', 'any', lambda args, report: None)\n"
+        "pulumi_policy.PolicyPack('pack', [policy])\n",
     )
     assert pulumi("config", "set", "word", "yes").returncode == 0
     done = pulumi("preview", "--policy-pack=pack")
@@ -168,7 +170,6 @@ def test_a_program_is_interrupted_when_the_command_is_cancelled(project, pulumi,
         output, _ = engine.communicate(timeout=30)
     assert ended.exists(), output
     assert engine.returncode != 0
-    assert "KeyboardInterrupt" in output
 
 
 def test_the_providers_that_installed_packages_ask_for_are_asked_for(project, pulumi):
