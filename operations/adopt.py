@@ -45,7 +45,9 @@ def plan(stack: str) -> Iterator[Plan]:
     Raises:
         ProgramError: an object holds state, belongs to another stack or to no SkillFlaw; or pulumi or kubectl says no.
     """
-    steps = [step for step in _preview(stack) if step.op == "create" and step.type.startswith("kubernetes:")]
+    with _variables(TAKES_OVER):
+        planned = _preview(stack)
+    steps = [step for step in planned if step.op == "create" and step.type.startswith("kubernetes:")]
     wanted = [dict(step.inputs) for step in steps if not step.named_by_content]
     if not wanted:
         raise ProgramError("its preview creates nothing: there is nothing to adopt")
@@ -66,18 +68,21 @@ def adopt(stack: str, adoption: Plan) -> list[str]:
         ProgramError: `pulumi up` failed; or a Secret or claim is not what it was, or a second `up` would change something.
     """
     before = _state_holders(adoption.kubectl)
+    up = ("pulumi", "up", "--yes", "--skip-preview", f"--stack={stack}", "--non-interactive")
     with _variables(TAKES_OVER):
-        output_of("pulumi", "up", "--yes", "--skip-preview", f"--stack={stack}", "--non-interactive")
+        output_of(*up)
+    # The provider's own inputs hold the variables until a run without them.
+    output_of(*up)
     after = _state_holders(adoption.kubectl)
     if changed := [name for name, content in before.items() if after.get(name) != content]:
         raise ProgramError(f"not what they were before: {', '.join(changed)}")
-    if steps := [step for step in _preview(stack) if step.is_object and step.op != "same"]:
+    if steps := [step for step in _preview(stack) if step.op != "same"]:
         raise ProgramError(f"a second `pulumi up` would change {', '.join(step.name for step in steps)}")
     return sorted(before)
 
 
 def _preview(stack: str) -> tuple[Step, ...]:
-    with _variables(TAKES_OVER), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"{stack.rpartition('/')[2]}.json")
         file.write_text(output_of("pulumi", "preview", "--json", f"--stack={stack}", "--non-interactive"))
         return read(file).steps
