@@ -1,38 +1,42 @@
-"""What each component is told: sections of the stack file translated into argument classes.
+"""Arguments of each component: sections of the stack file translated into argument classes.
 
 The one place that knows both; settings know no component, and components know no settings.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
 import msgspec
 import pulumi
 
-from components import backup as backup_part
-from components import cache as cache_part
-from components import database as database_part
-from components.backend import Autoscaling, BackendArgs, Probes
+from components import cache as redis
+from components import names
+from components.backend import Autoscaling, BackendArgs
 from components.backup import BackupArgs
 from components.bootstrap import BootstrapArgs
 from components.cache import InClusterCacheArgs
+from components.connections import connections, is_backend
 from components.database import InClusterDatabaseArgs
-from components.edge import Route, Target, all_paths, api_paths, app_paths
+from components.edge import Path, Route, Target, all_paths, api_paths, app_paths
 from components.frontend import FrontendArgs
 from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
-from components.network import NetworkArgs, Pair, Range
-from components.pods import Identity, Resources
+from components.network import NetworkArgs, Range
+from components.pods import Identity, Resources, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
-from components.runtime import Pool, Runtime, RuntimeArgs
+from components.runtime import Pool, Probes, Runtime, RuntimeArgs
 from components.secret_key import SecretKeyArgs
-from components.storage import StorageArgs
-from components.superuser import SuperuserArgs
+from components.storage import Storage, StorageArgs
+from components.superuser import Superuser, SuperuserArgs
 from components.web import WebArgs
 from settings import sections
 from settings.load import Live
 from settings.sections import Settings, amount
 
 Namespace = pulumi.Input[str]
+T = TypeVar("T")
 
 
 def namespace(settings: Settings) -> NamespaceArgs:
@@ -44,11 +48,10 @@ def namespace(settings: Settings) -> NamespaceArgs:
 
 
 def secret_key(settings: Settings, namespace: Namespace, live: Live) -> SecretKeyArgs:
-    existing = _reference(settings.secret_key.existing)
     return SecretKeyArgs(
         namespace=namespace,
-        existing=existing,
-        generate=existing is None or live.generated_key,
+        existing=_reference(settings.secret_key.existing),
+        keep_generated=live.generated_key,
         protect=settings.protection.enabled,
     )
 
@@ -60,42 +63,6 @@ def superuser(settings: Settings, namespace: Namespace) -> SuperuserArgs:
         password=_reference(settings.superuser.password),
         protect=settings.protection.enabled,
     )
-
-
-def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs | None:
-    """Arguments of the in-cluster database, or None when others run it."""
-    own = settings.database.in_cluster
-    return own and InClusterDatabaseArgs(
-        namespace=namespace,
-        image=_image(settings, "postgres"),
-        identity=_identity(own),
-        resources=_resources(own.resources),
-        size=own.size,
-        class_name=own.class_name,
-        max_connections=settings.database.max_connections,
-        protect=settings.protection.enabled,
-    )
-
-
-def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | None:
-    """Arguments of the in-cluster cache, or None when others run it or there is none."""
-    own = settings.cache.in_cluster
-    return own and InClusterCacheArgs(
-        namespace=namespace,
-        image=_image(settings, "redis"),
-        identity=_identity(own),
-        resources=Resources(
-            requests={"cpu": "50m", "memory": own.memory, "ephemeral-storage": "32Mi"},
-            limits={"cpu": "1", "memory": own.memory, "ephemeral-storage": "256Mi"},
-        ),
-        # The rest is for buffers, fragmentation and Redis itself.
-        max_memory=int(amount(own.memory) * 75 / 100),
-    )
-
-
-def external(section: sections.SecretRef | None) -> State | None:
-    """State that others run: a reference, and nothing to wait for."""
-    return section and State(url=_reference(section))
 
 
 def storage(settings: Settings, namespace: Namespace) -> StorageArgs:
@@ -110,203 +77,235 @@ def storage(settings: Settings, namespace: Namespace) -> StorageArgs:
     )
 
 
+def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs | State:
+    """Arguments of the in-cluster database, or a reference to an external one."""
+    own = settings.database.in_cluster
+    if not own:
+        return _external(_ruled(settings.database.external))
+    return InClusterDatabaseArgs(
+        workload=_workload(settings, namespace, settings.images.postgres, own, own.resources),
+        size=own.size,
+        class_name=own.class_name,
+        max_connections=settings.database.max_connections,
+        protect=settings.protection.enabled,
+    )
+
+
+def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | State | None:
+    """Arguments of the in-cluster cache, or a reference to an external one, or None for none."""
+    own = settings.cache.in_cluster
+    if not own:
+        return _external(settings.cache.external) if settings.cache.external else None
+    return InClusterCacheArgs(
+        workload=Workload(
+            namespace=namespace,
+            image=_image(settings, settings.images.redis),
+            identity=_identity(own),
+            resources=redis.resources(own.memory),
+        ),
+        # The rest is for buffers, fragmentation and Redis itself.
+        max_memory=int(amount(own.memory) * 75 / 100),
+    )
+
+
 def runtime(
     settings: Settings,
     namespace: Namespace,
     *,
-    claim_name: pulumi.Input[str],
+    storage: Storage,
     secret_key: SecretKeyRef,
     database: State,
     cache: State | None,
-    superuser_password: SecretKeyRef,
+    superuser: Superuser,
 ) -> RuntimeArgs:
-    key = settings.secret_key.existing
+    own, key = settings.backend, settings.secret_key.existing
     browsers = settings.surfaces.app or settings.surfaces.api
     return RuntimeArgs(
-        namespace=namespace,
-        image=_image(settings, "backend"),
-        identity=_identity(settings.backend),
-        resources=_resources(settings.backend.resources),
-        claim_name=claim_name,
+        workload=_workload(settings, namespace, settings.images.backend, own, own.resources),
+        storage=storage,
         secret_key=secret_key,
         secret_key_version=key.version if key else None,
-        database_url=database.url,
+        database=database,
+        cache=cache,
+        superuser=superuser,
         pool=Pool(size=settings.database.pool_size, overflow=settings.database.max_overflow),
-        redis_url=cache.url if cache else None,
-        redis_address=(cache_part.PART, cache_part.PORT) if settings.cache.in_cluster else None,
-        superuser=settings.superuser.username,
-        superuser_password=superuser_password,
         # Without a public host only a port-forward on the operator's machine is left.
         origins=(f"https://{browsers.host}" if browsers else "http://localhost:7860",),
-        longest_flow_seconds=settings.backend.longest_flow_seconds,
-        env=settings.backend.env,
+        probes=Probes(**msgspec.structs.asdict(own.probes)),
+        longest_flow_seconds=own.longest_flow_seconds,
+        env=own.env,
     )
 
 
-def bootstrap(
-    settings: Settings, namespace: Namespace, runtime: Runtime, *, after: list[pulumi.Resource]
-) -> BootstrapArgs:
-    return BootstrapArgs(
-        namespace=namespace,
-        image=_image(settings, "backend"),
-        identity=_identity(settings.backend),
-        runtime=runtime,
-        startup_path=settings.backend.probes.startup,
-        accept_loss=settings.secret_key.accept_loss,
-        shared_volume=_shared_volume(settings),
-        after=after,
-    )
+def bootstrap(settings: Settings, runtime: Runtime, *, after: Sequence[pulumi.Resource]) -> BootstrapArgs:
+    return BootstrapArgs(runtime=runtime, after=after, accept_loss=settings.secret_key.accept_loss)
 
 
-def backend(
-    settings: Settings, namespace: Namespace, runtime: Runtime, *, bootstrap: pulumi.Resource
-) -> BackendArgs:
+def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource) -> BackendArgs:
     own = settings.backend
     return BackendArgs(
-        namespace=namespace,
-        image=_image(settings, "backend"),
-        identity=_identity(own),
         runtime=runtime,
-        scale=Autoscaling(fewest=own.scale.min, most=own.scale.max, cpu_percent=own.scale.cpu_percent)
+        bootstrap=bootstrap,
+        scale=Autoscaling(
+            min_replicas=own.scale.min, max_replicas=own.scale.max, cpu_percent=own.scale.cpu_percent
+        )
         if isinstance(own.scale, sections.AutoScale)
         else own.scale.replicas,
-        probes=Probes(**msgspec.structs.asdict(own.probes)),
         pre_stop_seconds=own.pre_stop_seconds,
-        longest_flow_seconds=own.longest_flow_seconds,
-        shared_volume=_shared_volume(settings),
-        bootstrap=bootstrap,
     )
 
 
 def backup(
-    settings: Settings, namespace: Namespace, *, data_claim: pulumi.Input[str], database: State
+    settings: Settings, namespace: Namespace, *, storage: Storage, database: State
 ) -> BackupArgs | None:
     """Arguments of the backups, or None when the stack file schedules none."""
     own, images = settings.backup, settings.images
-    return (
-        BackupArgs(
-            namespace=namespace,
-            image=_image(settings, "postgres"),
-            identity=_identity(settings.backend),
-            resources=_resources(own.resources),
-            schedule=own.schedule,
-            keep=own.keep,
-            size=own.size,
-            class_name=own.class_name,
-            existing_claim=own.existing_claim,
-            data_claim=data_claim,
-            shared_volume=_shared_volume(settings),
-            database_url=database.url,
-            images=[images.backend, images.postgres],
-            protect=settings.protection.enabled,
-        )
-        if own.schedule
-        else None
+    if not own.schedule:
+        return None
+    return BackupArgs(
+        workload=_workload(settings, namespace, images.postgres, settings.backend, own.resources),
+        storage=storage,
+        database_url=database.url,
+        images=[images.backend, _ruled(images.postgres)],
+        schedule=own.schedule,
+        keep=own.keep,
+        size=own.size,
+        class_name=own.class_name,
+        existing_claim=own.existing_claim,
+        protect=settings.protection.enabled,
     )
 
 
 def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
     """Arguments of the web UI, or None when no surface shows it."""
-    api = settings.surfaces.api
-    return settings.surfaces.app and FrontendArgs(
-        **_web(settings, namespace, "frontend"),
-        backend_url=settings.frontend.backend_url or f"https://{api.host}/",
+    own = settings.frontend
+    if not settings.surfaces.app:
+        return None
+    return FrontendArgs(
+        workload=_workload(settings, namespace, settings.images.frontend, own, own.resources),
+        replicas=own.replicas,
+        port=own.port,
+        backend_url=_backend_url(settings),
     )
 
 
 def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
     """Arguments of the documentation, or None when no surface shows it."""
-    return settings.surfaces.docs and WebArgs(**_web(settings, namespace, "docs"))
+    own = settings.docs
+    if not settings.surfaces.docs:
+        return None
+    return WebArgs(
+        workload=_workload(settings, namespace, settings.images.docs, own, own.resources),
+        replicas=own.replicas,
+        port=own.port,
+    )
 
 
 def edge(
-    settings: Settings, namespace: Namespace, targets: dict[str, Target]
+    settings: Settings, namespace: Namespace, runtime: Runtime, targets: Sequence[Target]
 ) -> IngressEdgeArgs | GatewayEdgeArgs | None:
     """Arguments of the public routes, or None when nothing is public."""
     surfaces, own = settings.surfaces, settings.edge
-    paths = {
-        "api": lambda: api_paths(surfaces.api.allow, targets["backend"]),
-        "app": lambda: app_paths(targets["frontend"], targets["backend"]),
-        "docs": lambda: all_paths(targets["docs"]),
-    }
-    common = {
-        "namespace": namespace,
-        "routes": {
-            name: Route(host=row.host, paths=paths[name](), tls_secret=row.tls and row.tls.secret_name)
-            for name, row in surfaces.present().items()
-        },
-        "annotations": own.annotations,
-        "await_address": own.await_address,
-        "longest_flow_seconds": settings.backend.longest_flow_seconds,
-    }
-    if not common["routes"]:
+    if not surfaces.present():
         return None
-    if own.ingress:
-        return IngressEdgeArgs(**common, class_name=own.ingress.class_name, issuer=own.issuer)
-    return GatewayEdgeArgs(
-        **common,
-        gateway=own.gateway.name,
-        gateway_namespace=own.gateway.namespace,
-        listener=own.gateway.listener,
-        redirect_listener=own.gateway.redirect_listener,
-    )
-
-
-def network(settings: Settings, namespace: Namespace, targets: dict[str, Target]) -> NetworkArgs | None:
-    """Arguments of the network policies, or None when the stack file leaves the network open."""
-    own, surfaces = settings.network, settings.surfaces
-    state = {
-        database_part.PART: database_part.PORT if settings.database.in_cluster else None,
-        cache_part.PART: cache_part.PORT if settings.cache.in_cluster else None,
+    by_component = {target.component: target for target in targets}
+    backend = by_component[names.BACKEND]
+    paths: dict[str, tuple[Path, ...]] = {}
+    if surfaces.api:
+        paths["api"] = api_paths(surfaces.api.allow, backend)
+    if surfaces.app:
+        paths["app"] = app_paths(by_component[names.FRONTEND], backend)
+    if surfaces.docs:
+        paths["docs"] = all_paths(by_component[names.DOCS])
+    routes = {
+        name: Route(host=row.host, paths=paths[name], tls_secret=row.tls.secret_name if row.tls else None)
+        for name, row in surfaces.present().items()
     }
-    state = {part: port for part, port in state.items() if port}
-    callers = ("backend", "bootstrap")
-    pairs = [
-        Pair(source=caller, target=part, port=port) for caller in callers for part, port in state.items()
-    ]
-    copier = (backup_part.PART,) if settings.backup.schedule else ()
-    pairs += [
-        Pair(source=caller, target=database_part.PART, port=database_part.PORT)
-        for caller in copier
-        if settings.database.in_cluster
-    ]
-    # A UI that proxies inside the cluster talks to the backend, any other to the public host.
-    inside = (settings.frontend.backend_url or "").startswith(f"http://{targets['backend'].service}")
-    if surfaces.app and inside:
-        pairs.append(Pair(source="frontend", target="backend", port=targets["backend"].port))
-    outward = frozenset({"frontend"} if surfaces.app and not inside else ())
-    public = {"backend"} if surfaces.api or surfaces.app else set()
-    public |= targets.keys() & {"frontend", "docs"}
-    ranges = tuple(Range(cidr=row.cidr, ports=row.ports) for row in own.egress)
-    return (
-        NetworkArgs(
+    if own.ingress:
+        return IngressEdgeArgs(
             namespace=namespace,
-            close_namespace=settings.namespace.create,
-            parts=(*targets, "bootstrap", *copier, *state),
-            pairs=tuple(pairs),
-            public={part: targets[part].port for part in sorted(public)},
-            edge_namespace=own.edge_namespace,
-            edge_callers=outward,
-            internet=outward | {"backend"},
-            ranges=dict.fromkeys((*callers, *copier), ranges),
+            routes=routes,
+            annotations=own.annotations,
+            await_address=own.await_address,
+            longest_flow_seconds=runtime.longest_flow_seconds,
+            class_name=own.ingress.class_name,
+            issuer=own.issuer,
         )
-        if own.policies
-        else None
+    gateway = _ruled(own.gateway)
+    return GatewayEdgeArgs(
+        namespace=namespace,
+        routes=routes,
+        annotations=own.annotations,
+        await_address=own.await_address,
+        longest_flow_seconds=runtime.longest_flow_seconds,
+        gateway=gateway.name,
+        gateway_namespace=gateway.namespace,
+        listener=gateway.listener,
+        redirect_listener=gateway.redirect_listener,
     )
 
 
-def protection(settings: Settings, parts: list[pulumi.Resource]) -> ProtectionArgs:
-    return ProtectionArgs(enabled=settings.protection.enabled, everything=parts)
+def network(
+    settings: Settings, namespace: Namespace, targets: Sequence[Target], *, public: Sequence[str]
+) -> NetworkArgs | None:
+    """Arguments of the network policies, or None when the stack file leaves the network open.
+
+    `public` holds the components that routes lead to.
+    """
+    own = settings.network
+    if not own.policies:
+        return None
+    ports: dict[str, int | None] = {target.component: target.port for target in targets}
+    ports[names.BOOTSTRAP] = None
+    if settings.backup.schedule:
+        ports[names.BACKUP] = None
+    if settings.database.in_cluster:
+        ports[names.DATABASE] = names.DATABASE_PORT
+    if settings.cache.in_cluster:
+        ports[names.CACHE] = names.CACHE_PORT
+    return NetworkArgs(
+        namespace=namespace,
+        ports=ports,
+        connections=connections(
+            ports,
+            public=public,
+            proxy_inside=is_backend(_backend_url(settings), settings.namespace.name),
+        ),
+        close_namespace=settings.namespace.create,
+        edge_namespace=own.edge_namespace,
+        ranges=tuple(Range(cidr=row.cidr, ports=row.ports) for row in own.egress),
+    )
 
 
-def _shared_volume(settings: Settings) -> bool:
-    return settings.storage.mode == "ReadWriteMany"
+def protection(settings: Settings, everything: Sequence[pulumi.Resource]) -> ProtectionArgs:
+    return ProtectionArgs(everything=everything, enabled=settings.protection.enabled)
 
 
-def _image(settings: Settings, name: str) -> Image:
+def _backend_url(settings: Settings) -> str:
+    """Origin that the web UI proxies to, if there is a web UI."""
+    api = settings.surfaces.api
+    return settings.frontend.backend_url or (f"https://{api.host}/" if api else "")
+
+
+def _workload(
+    settings: Settings,
+    namespace: Namespace,
+    image: str | None,
+    identity: sections.Identity,
+    resources: sections.Resources,
+) -> Workload:
+    return Workload(
+        namespace=namespace,
+        image=_image(settings, image),
+        identity=_identity(identity),
+        resources=Resources(**msgspec.to_builtins(resources)),
+    )
+
+
+def _image(settings: Settings, reference: str | None) -> Image:
     images = settings.images
     return Image(
-        reference=getattr(images, name),
+        reference=_ruled(reference),
         pull_policy=images.pull_policy,
         pull_secret=images.pull_secret,
     )
@@ -316,21 +315,15 @@ def _identity(section: sections.Identity) -> Identity:
     return Identity(uid=section.uid, gid=section.gid)
 
 
-def _resources(section: sections.Resources) -> Resources:
-    return Resources(**msgspec.to_builtins(section))
+def _external(section: sections.SecretRef) -> State:
+    """State outside the stack: a reference, and nothing to wait for."""
+    return State(url=SecretKeyRef(name=section.secret_name, key=section.key))
 
 
 def _reference(section: sections.SecretRef | None) -> SecretKeyRef | None:
-    return section and SecretKeyRef(name=section.secret_name, key=section.key)
+    return SecretKeyRef(name=section.secret_name, key=section.key) if section else None
 
 
-def _web(settings: Settings, namespace: Namespace, name: str) -> dict[str, object]:
-    own: sections.Web = getattr(settings, name)
-    return {
-        "namespace": namespace,
-        "image": _image(settings, name),
-        "identity": _identity(own),
-        "resources": _resources(own.resources),
-        "replicas": own.replicas,
-        "port": own.port,
-    }
+def _ruled(value: T | None) -> T:
+    """A value that the stack file must have by a rule between sections, which its type cannot say."""
+    return cast(T, value)

@@ -6,19 +6,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import flat, growth
 from bench.preview import Cost, preview
+from bench.stack import Stack, copy_program, stack_file
 from lab import cluster, pulumi, toolchain
 from lab.layout import PROJECT, SIMULATED
 from settings.load import parse
-from tests.engine.stack import Stack, copy_program, shipped
-from tests.stack_files import filled_in
-from tests.unit.recorder import engine_config
 
 PAIRS = 7
 PAGE = PROJECT / "docs" / "cost.md"
@@ -42,7 +40,7 @@ class Row(NamedTuple):
 
 
 @contextmanager
-def empty(folder: Path, environment: dict[str, str]) -> Iterator[Path]:
+def empty(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
     """A Python stack that declares nothing, up."""
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     (folder / "__main__.py").write_text("import pulumi\n")
@@ -53,18 +51,18 @@ def empty(folder: Path, environment: dict[str, str]) -> Iterator[Path]:
     _pulumi(folder, environment, "stack", "rm", "empty", "--yes", "--force")
 
 
-def _pulumi(folder: Path, environment: dict[str, str], *words: str) -> None:
+def _pulumi(folder: Path, environment: Mapping[str, str], *words: str) -> None:
     subprocess.run(
         ["pulumi", *words, "--non-interactive"],
         cwd=folder,
-        env=os.environ | environment,
+        env={**os.environ, **environment},
         check=True,
         capture_output=True,
     )
 
 
 def in_turns(*measure: Callable[[], Cost]) -> list[Cost]:
-    """Medians of several measurements that take turns, so that whatever else the machine does meets all of them."""
+    """Medians of several measurements that take turns, so that whatever else the machine does meets each of them."""
     rounds = [[one() for one in measure] for _ in range(PAIRS)]
     return [
         Cost(
@@ -97,7 +95,7 @@ def against_a_flat_program(stack: Stack, folder: Path) -> Iterator[Row]:
 
 
 def no_change_of_prod(stack: Stack, folder: Path) -> Iterator[Row]:
-    stack.sections = filled_in("prod") | {name: stack.sections[name] for name in ("cluster", "namespace")}
+    stack.sections = stack_file("prod") | {"namespace": stack.sections["namespace"]}
     # Nothing publishes an address on simulated nodes.
     stack.sections["edge"]["awaitAddress"] = False
     stack.up()
@@ -106,7 +104,7 @@ def no_change_of_prod(stack: Stack, folder: Path) -> Iterator[Row]:
             lambda: preview(stack.program, stack.name, stack.environment, "--expect-no-changes"),
             lambda: preview(nothing, "empty", stack.environment, "--expect-no-changes"),
         )
-    stack.pulumi("state", "unprotect", "--all", "--yes")
+    stack.pulumi("state", "unprotect", f"--stack={stack.name}", "--all", "--yes")
     more = ours.seconds - theirs.seconds
     yield Row(
         "preview of the production stack without a change, against an empty Python stack",
@@ -143,15 +141,14 @@ def settings() -> Iterator[Row]:
         for _ in range(PAIRS)
     ]
     yield Row("settings imported, msgspec with them", f"{statistics.median(imported):.0f} ms", "")
-    sections, timed = shipped("lab"), []
+    sections, timed = stack_file("lab"), []
     for _ in range(50):
         began = time.perf_counter()
         parse(sections, set())
         timed.append(1000 * (time.perf_counter() - began))
     yield Row("settings read and every rule checked", f"{statistics.median(timed):.1f} ms", "≤ 20 ms")
-    config = engine_config(sections)
-    once = statistics.median(growth.seconds_per_copy(config, 1) for _ in range(PAIRS))
-    many = growth.seconds_per_copy(config, 50)
+    once = statistics.median(growth.seconds_per_copy(sections, 1) for _ in range(PAIRS))
+    many = growth.seconds_per_copy(sections, 50)
     yield Row(
         "the program when one process declares it 50 times, against once",
         f"{1000 * many:.0f} ms / {1000 * once:.0f} ms = {many / once:.2f}",

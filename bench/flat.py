@@ -1,11 +1,12 @@
 """The same objects without components, settings or vocabulary: what a hand-written program costs."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.registrations import Resource, registrations
 from lab.layout import PROJECT
-from tests.unit.recorder import plain, run
 
 HEAD = """\
 import pulumi
@@ -17,26 +18,28 @@ here = pulumi.ResourceOptions(provider=cluster)
 """
 
 
-def write(folder: Path, sections: dict[str, Any]) -> int:
+def write(folder: Path, sections: Mapping[str, Any]) -> int:
     """A Pulumi project in which every object that the program declares for these sections is one literal call.
 
     Returns how many there are.
     """
-    objects = [it for it in run(sections).leaves.values() if not it.type.startswith("pulumi:")]
-    calls = [_call(it.type, it.name, plain(it.inputs)) for it in objects]
+    calls = [_call(resource) for resource in registrations(sections)]
     head = HEAD.format(context=sections["cluster"]["context"])
     (folder / "__main__.py").write_text(head + "\n".join(calls))
     shutil.copy(PROJECT / "Pulumi.yaml", folder)
     (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
-    return len(objects)
+    return len(calls)
 
 
-def _call(token: str, name: str, inputs: dict[str, Any]) -> str:
-    package, module, kind = token.split(":")
-    given = {_snake(key): value for key, value in inputs.items() if key not in ("kind", "apiVersion")}
+def _call(resource: Resource) -> str:
+    package, module, kind = resource.type.split(":")
+    given = {
+        _snake(key): value for key, value in resource.inputs.items() if key not in ("kind", "apiVersion")
+    }
     if package == "random":
-        return f"random.{kind}({name!r}, **{given!r})"
-    return f"k8s.{module.replace('.k8s.io', '').replace('/', '.')}.{kind}({name!r}, opts=here, **{given!r})"
+        return f"random.{kind}({resource.name!r}, **{given!r})"
+    made_by = f"k8s.{module.replace('.k8s.io', '').replace('/', '.')}.{kind}"
+    return f"{made_by}({resource.name!r}, opts=here, **{given!r})"
 
 
 def _snake(key: str) -> str:

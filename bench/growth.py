@@ -1,17 +1,14 @@
 """How the program grows: declared once, and many times over."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
-from tests.unit.recorder import record, whole_program
+from bench.registrations import registrations
 
 
-def seconds_per_copy(config: dict[str, str], copies: int) -> float:
-    """Time to run the program once, when it runs that many times in one process."""
-
-    def program() -> None:
-        for _ in range(copies):
-            whole_program()
-
+def seconds_per_copy(sections: Mapping[str, Any], copies: int) -> float:
+    """Time to declare the sections' stack once, when one process declares it that many times."""
     began = time.perf_counter()
-    record(program, config=config, copies=copies)
+    registrations(sections, copies)
     return (time.perf_counter() - began) / copies

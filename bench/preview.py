@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +19,28 @@ class Cost:
     """Most memory that the program's own process ever held."""
 
 
-def preview(folder: Path, stack: str, environment: dict[str, str], *options: str) -> Cost:
+def preview(folder: Path, stack: str, environment: Mapping[str, str], *options: str) -> Cost:
     """Previews a stack and watches the processes it starts. Raises `RuntimeError` with what a failed preview said."""
     began = time.monotonic()
-    with subprocess.Popen(
-        ["pulumi", "preview", f"--stack={stack}", "--non-interactive", *options],
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        text=True,
-    ) as engine:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            ["pulumi", "preview", f"--stack={stack}", "--non-interactive", *options],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as engine,
+    ):
         most = 0
         while engine.poll() is None:
             most = max(most, _program_kibibytes(engine.pid))
             time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - began
         if engine.returncode:
-            raise RuntimeError(engine.stdout.read())
+            said.seek(0)
+            raise RuntimeError(said.read())
     return Cost(seconds, most / 1024)
 
 

@@ -5,100 +5,89 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels, pods, workloads
-from components.bootstrap import STARTUP_SECONDS
-from components.component import Component
-from components.references import Image
-from components.runtime import PORT, Runtime
+from . import labels, names, pods, workloads
+from .component import Component
+from .edge import Target
+from .runtime import STARTUP_SECONDS, Runtime
 
-PART = "backend"
-NAME = "skillflaw-backend"
+COMPONENT = names.BACKEND
 MIN_READY_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probes:
-    """Paths the kubelet asks."""
-
-    startup: str
-    readiness: str
-    liveness: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Autoscaling:
-    """A range that follows CPU use."""
+    """A number of replicas that follows CPU use."""
 
-    fewest: int
-    most: int
-    cpu_percent: int
+    min_replicas: int
+    """Fewest pods."""
+    max_replicas: int
+    """Most pods."""
+    cpu_percent: int = 80
+    """Target CPU use, in percent of the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
+    """How many replicas serve, and how each one leaves."""
+
     runtime: Runtime
-    scale: int | Autoscaling
-    """A fixed number of replicas, or a range."""
-    probes: Probes
-    pre_stop_seconds: int
-    longest_flow_seconds: int
-    shared_volume: bool
-    """Whether pods on two nodes can mount the data at once."""
+    """What each replica runs and on which data."""
     bootstrap: pulumi.Resource
+    """What must have ended before a replica starts."""
+    scale: int | Autoscaling = 2
+    """A fixed number of replicas, or a range."""
+    pre_stop_seconds: int = 15
+    """How long a leaving pod still accepts requests, in seconds."""
 
 
 class Backend(Component):
     """Replicas of the backend that are replaced one by one, without a failed request."""
 
-    service_name: str = NAME
-    port: int = PORT
+    target = Target(component=COMPONENT, port=names.BACKEND_PORT)
 
     def __init__(self, name: str, args: BackendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Backend", name, None, opts)
-        most = args.scale.most if isinstance(args.scale, Autoscaling) else args.scale
-        account = self.service_account(name, args.namespace, PART)
+        scale, runtime, workload = args.scale, args.runtime, args.runtime.workload
+        most = scale.max_replicas if isinstance(scale, Autoscaling) else scale
+        account = self.service_account(name, workload.namespace, COMPONENT)
         progress = STARTUP_SECONDS + MIN_READY_SECONDS + 60
         k8s.apps.v1.Deployment(
             name,
             metadata=labels.metadata(
-                PART,
-                args.namespace,
-                name=NAME,
+                COMPONENT,
+                workload.namespace,
+                name=self.target.service,
                 # kube-controller-manager still owns `replicas` of a Deployment that was autoscaled before,
                 # and an update that takes it back would end in a conflict.
-                annotations=None
-                if isinstance(args.scale, Autoscaling)
-                else {"pulumi.com/patchForce": "true"},
+                annotations=None if isinstance(scale, Autoscaling) else {"pulumi.com/patchForce": "true"},
             ),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 # Left out, the autoscaler alone owns the number.
-                replicas=None if isinstance(args.scale, Autoscaling) else args.scale,
-                strategy=workloads.ONE_BY_ONE if args.shared_volume else workloads.RECREATE,
+                replicas=None if isinstance(scale, Autoscaling) else scale,
+                strategy=workloads.ONE_BY_ONE if runtime.storage.shared else workloads.RECREATE,
                 min_ready_seconds=MIN_READY_SECONDS,
                 progress_deadline_seconds=progress,
                 revision_history_limit=3,
-                selector=workloads.pods_of(PART),
+                selector=workloads.pods_of(COMPONENT),
                 template=pods.template(
-                    PART,
-                    args.identity,
+                    COMPONENT,
+                    workload,
                     account,
-                    args.image,
-                    annotations=args.runtime.annotations,
+                    annotations=runtime.annotations,
                     # preStop counts inside the grace; 15 s are the application's own shutdown.
-                    termination_grace_period_seconds=args.pre_stop_seconds + args.longest_flow_seconds + 15,
-                    topology_spread_constraints=workloads.spread(PART),
-                    affinity=workloads.apart(PART),
+                    termination_grace_period_seconds=args.pre_stop_seconds
+                    + runtime.longest_flow_seconds
+                    + 15,
+                    topology_spread_constraints=workloads.spread(COMPONENT),
+                    affinity=workloads.prefer_away_from(COMPONENT),
                     containers=[_server(args)],
-                    volumes=args.runtime.volumes,
+                    volumes=runtime.volumes,
                 ),
             ),
             opts=self.child(
                 depends_on=[args.bootstrap],
                 # Taken out of a live Deployment's spec, the number would fall to 1 until the autoscaler acts.
-                ignore_changes=["spec.replicas"] if isinstance(args.scale, Autoscaling) else None,
+                ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
                 # One pod after the other, each within the progress deadline that Kubernetes itself enforces.
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=f"{progress + 60}s", update=f"{most * progress + 60}s"
@@ -106,24 +95,30 @@ class Backend(Component):
             ),
         )
         workloads.service(
-            self, f"{name}-service", PART, args.namespace, name=NAME, port_name="http", port=PORT
+            self,
+            f"{name}-service",
+            COMPONENT,
+            workload.namespace,
+            name=self.target.service,
+            port_name="http",
+            port=self.target.port,
         )
         if most > 1:
-            workloads.disruption_budget(self, f"{name}-budget", PART, args.namespace)
-        if isinstance(args.scale, Autoscaling):
-            self._autoscaler(name, args.namespace, args.scale)
-        self.register_outputs({"service": NAME, "port": PORT})
+            workloads.disruption_budget(self, f"{name}-budget", COMPONENT, workload.namespace)
+        if isinstance(scale, Autoscaling):
+            self._autoscaler(name, workload.namespace, scale)
+        self.register_outputs({"service": self.target.service, "port": self.target.port})
 
     def _autoscaler(self, name: str, namespace: pulumi.Input[str], scale: Autoscaling) -> None:
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",
-            metadata=labels.metadata(PART, namespace, name=NAME),
+            metadata=labels.metadata(COMPONENT, namespace, name=self.target.service),
             spec=k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs(
                 scale_target_ref=k8s.autoscaling.v2.CrossVersionObjectReferenceArgs(
-                    api_version="apps/v1", kind="Deployment", name=NAME
+                    api_version="apps/v1", kind="Deployment", name=self.target.service
                 ),
-                min_replicas=scale.fewest,
-                max_replicas=scale.most,
+                min_replicas=scale.min_replicas,
+                max_replicas=scale.max_replicas,
                 metrics=[
                     k8s.autoscaling.v2.MetricSpecArgs(
                         type="Resource",
@@ -150,16 +145,9 @@ class Backend(Component):
 
 
 def _server(args: BackendArgs) -> k8s.core.v1.ContainerArgs:
-    probes = args.probes
+    probes = args.runtime.probes
     return args.runtime.container(
-        PART,
-        startup_probe=pods.http(
-            probes.startup,
-            "http",
-            period_seconds=2,
-            failure_threshold=STARTUP_SECONDS // 2,
-            timeout_seconds=5,
-        ),
+        COMPONENT,
         # 30 s of tolerance: longer than a database fails over, shorter than a user waits.
         readiness_probe=pods.http(
             probes.readiness, "http", period_seconds=10, failure_threshold=3, timeout_seconds=5
@@ -168,5 +156,5 @@ def _server(args: BackendArgs) -> k8s.core.v1.ContainerArgs:
         liveness_probe=pods.http(
             probes.liveness, "http", period_seconds=15, failure_threshold=6, timeout_seconds=5
         ),
-        lifecycle=pods.linger(args.pre_stop_seconds),
+        lifecycle=pods.pre_stop_sleep(args.pre_stop_seconds),
     )

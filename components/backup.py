@@ -7,46 +7,55 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels, pods, workloads
-from components.component import Component
-from components.references import Image, SecretKeyRef
-from components.runtime import CONFIG_DIR
+from . import labels, names, pods, workloads
+from .component import Component
+from .references import SecretKeyRef
+from .runtime import CONFIG_DIR
+from .storage import Storage
 
-PART = "backup"
-NAME = f"skillflaw-{PART}"
+COMPONENT = names.BACKUP
 BACKUPS = "/backups"
 TRIAL = "/var/lib/trial"
 SCRIPT = Path(__file__).with_name("backup.sh")
 DEADLINE_SECONDS = 6 * 3600
 """Longer than any dump this is fit for; past it the run counts as failed instead of blocking the next."""
+RESOURCES = pods.Resources(
+    requests={"cpu": "50m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+    limits={"cpu": "1", "memory": "1Gi", "ephemeral-storage": "256Mi"},
+)
+"""A dump; the trial server next to it gets the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    """PostgreSQL, not older than the server."""
-    identity: pods.Identity
-    """The backend's, whose files are read."""
-    resources: pods.Resources
-    schedule: str
-    keep: int
-    size: str
-    class_name: str | None
-    existing_claim: str | None
-    data_claim: pulumi.Input[str]
-    shared_volume: bool
-    """Whether pods on two nodes can mount the data at once."""
+    """What is copied, when, and what the copies are kept on."""
+
+    workload: pods.Workload
+    """PostgreSQL's image, not older than the server, run as the backend's user, whose files are read."""
+    storage: Storage
+    """The backend's files."""
     database_url: SecretKeyRef
+    """The database, by its whole URL."""
     images: Sequence[str]
-    """What runs, kept with each backup."""
-    protect: bool
+    """Images that run now, noted in each backup."""
+    schedule: str
+    """When a backup begins, as a cron schedule in UTC."""
+    keep: int = 7
+    """How many backups stay."""
+    size: str = "10Gi"
+    """Size of the claim, a quantity, and most that the trial server may take of a node's disk."""
+    class_name: str | None = None
+    """StorageClass; None leaves it to the cluster."""
+    existing_claim: str | None = None
+    """A claim that exists; then none is made."""
+    protect: bool = True
+    """Whether the claim refuses to be deleted and outlives the stack."""
 
 
 class Backup(Component):
     """A CronJob that dumps the database and the application's files on a volume of their own.
 
-    A trial PostgreSQL runs beside it as a native sidecar: a dump that does not restore there gets no name.
+    A trial PostgreSQL runs next to it as a native sidecar: a dump that does not restore there gets no name.
     """
 
     name: pulumi.Output[str]
@@ -54,10 +63,11 @@ class Backup(Component):
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Backup", name, None, opts)
-        account = self.service_account(name, args.namespace, PART)
+        namespace = args.workload.namespace
+        account = self.service_account(name, namespace, COMPONENT)
         job = k8s.batch.v1.CronJob(
             name,
-            metadata=labels.metadata(PART, args.namespace, name=NAME),
+            metadata=labels.metadata(COMPONENT, namespace, name=names.prefixed(COMPONENT)),
             spec=k8s.batch.v1.CronJobSpecArgs(
                 schedule=args.schedule,
                 time_zone="Etc/UTC",
@@ -67,24 +77,23 @@ class Backup(Component):
                 successful_jobs_history_limit=3,
                 failed_jobs_history_limit=3,
                 job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                    metadata=labels.metadata(PART),
-                    spec=workloads.once(
-                        PART,
-                        args.identity,
+                    metadata=labels.metadata(COMPONENT),
+                    spec=workloads.job_spec(
+                        COMPONENT,
+                        args.workload,
                         account,
-                        args.image,
-                        retries=1,
-                        seconds=DEADLINE_SECONDS,
-                        shared_volume=args.shared_volume,
+                        backoff_limit=1,
+                        deadline_seconds=DEADLINE_SECONDS,
+                        shared=args.storage.shared,
                         init_containers=[_trial(args)],
                         containers=[_backup(args)],
                         volumes=[
-                            pods.claim("data", args.data_claim),
+                            pods.claim("data", args.storage.claim_name),
                             pods.claim("backups", args.existing_claim or self._claim(name, args)),
-                            pods.scratch("trial", args.size),
-                            pods.scratch("run", "16Mi"),
-                            pods.scratch("shm", "256Mi", in_memory=True),
-                            pods.scratch("tmp", "64Mi"),
+                            pods.empty_dir("trial", args.size),
+                            pods.empty_dir("run", "16Mi"),
+                            pods.empty_dir("shm", "256Mi", in_memory=True),
+                            pods.empty_dir("tmp", "64Mi"),
                         ],
                     ),
                 ),
@@ -98,9 +107,9 @@ class Backup(Component):
         return workloads.claim(
             self,
             f"{name}-claim",
-            PART,
-            args.namespace,
-            name="skillflaw-backups",
+            COMPONENT,
+            args.workload.namespace,
+            name=names.BACKUP_CLAIM,
             size=args.size,
             class_name=args.class_name,
             protect=args.protect,
@@ -115,9 +124,9 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         "KEEP": str(args.keep),
     }
     return pods.container(
-        PART,
-        args.image,
-        args.resources,
+        COMPONENT,
+        args.workload.image,
+        args.workload.resources or RESOURCES,
         command=["sh", "-c", SCRIPT.read_text(), "backup.sh"],
         args=["take"],
         env=[
@@ -132,12 +141,13 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
 
 def _trial(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
     """A server that only its own pod reaches and that lives as long as the backup."""
+    resources = args.workload.resources or RESOURCES
     return pods.container(
         "trial",
-        args.image,
+        args.workload.image,
         pods.Resources(
-            requests=args.resources.requests,
-            limits={**args.resources.limits, "ephemeral-storage": args.size},
+            requests=resources.requests,
+            limits={**resources.limits, "ephemeral-storage": args.size},
         ),
         restart_policy="Always",
         # Nothing here outlives the pod, so nothing is flushed to disk for its sake.

@@ -1,18 +1,17 @@
 """Everything that must happen once, before any replica starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import key_guard, labels, pods, workloads
-from components.component import Component
-from components.references import Image
-from components.runtime import CONFIG_DIR, KEY_FILE, Runtime
+from . import key_guard, labels, names, pods, workloads
+from .component import Component
+from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
 
-PART = "bootstrap"
-STARTUP_SECONDS = 600
-"""How long a first start may take: migrations wait up to 180 s for a lock, then run."""
+COMPONENT = names.BOOTSTRAP
 GUARD_SECONDS = 300
 """How long the key guard may take, image pull included."""
 
@@ -24,17 +23,14 @@ SMALL = pods.Resources(
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
+    """What is prepared, and what comes before."""
+
     runtime: Runtime
-    startup_path: str
-    accept_loss: str | None
-    """Fingerprint of the key that may be given up."""
-    shared_volume: bool
-    """Whether pods on two nodes can mount the data at once."""
-    after: list[pulumi.Resource]
+    """What the Jobs run and on which data: the same as the replicas."""
+    after: Sequence[pulumi.Resource] = ()
     """State that must be up first; a Job's retries are slower than waiting."""
+    accept_loss: str | None = None
+    """Fingerprint of the key that may be given up."""
 
 
 class Bootstrap(Component):
@@ -43,7 +39,7 @@ class Bootstrap(Component):
     1. `<name>-key` stops before anything is touched when the key is not the one the data was made with. It is a Job of
        its own, since of a container that fails Pulumi shows the last words, and of an init container it shows none.
     2. `<name>` runs the image's own command as a native sidecar until its startup probe passes; then its main container
-       notes the key's fingerprint beside the data and ends the Job.
+       notes the key's fingerprint next to the data and ends the Job.
 
     Replicas that started at once on an empty database lost one of three to a race; one Job does not race.
     """
@@ -52,7 +48,7 @@ class Bootstrap(Component):
 
     def __init__(self, name: str, args: BootstrapArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Bootstrap", name, None, opts)
-        account = self.service_account(name, args.namespace, PART)
+        account = self.service_account(name, args.runtime.workload.namespace, COMPONENT)
         guard = self._job(
             f"{name}-key",
             args,
@@ -70,19 +66,7 @@ class Bootstrap(Component):
             seconds=STARTUP_SECONDS + 180,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
-            init_containers=[
-                args.runtime.container(
-                    "backend",
-                    restart_policy="Always",
-                    startup_probe=pods.http(
-                        args.startup_path,
-                        "http",
-                        period_seconds=2,
-                        failure_threshold=STARTUP_SECONDS // 2,
-                        timeout_seconds=5,
-                    ),
-                ),
-            ],
+            init_containers=[args.runtime.container(names.BACKEND, restart_policy="Always")],
             containers=[_guard("record", args, "record")],
             volumes=args.runtime.volumes,
         )
@@ -94,29 +78,28 @@ class Bootstrap(Component):
         args: BootstrapArgs,
         account: k8s.core.v1.ServiceAccount,
         *,
-        after: list[pulumi.Resource],
+        after: Sequence[pulumi.Resource],
         seconds: int,
-        **spec: object,
+        **spec: Unpack[pods.PodSpec],
     ) -> k8s.batch.v1.Job:
         return k8s.batch.v1.Job(
             name,
             metadata=labels.metadata(
-                PART,
-                args.namespace,
-                # A Job that failed is made anew by the next `up`, not waited for again.
+                COMPONENT,
+                args.runtime.workload.namespace,
+                # A Job that failed is replaced by the next `up`, not waited for again.
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=workloads.once(
-                PART,
-                args.identity,
+            spec=workloads.job_spec(
+                COMPONENT,
+                args.runtime.workload,
                 account,
-                args.image,
                 # The sidecar tries again by itself; what fails the pod is a refusal, and that stays one. A pod
                 # failure policy would say so too, but Pulumi waits on after any reason but these two:
                 # BackoffLimitExceeded and DeadlineExceeded.
-                retries=0,
-                seconds=seconds,
-                shared_volume=args.shared_volume,
+                backoff_limit=0,
+                deadline_seconds=seconds,
+                shared=args.runtime.storage.shared,
                 annotations=args.runtime.annotations,
                 **spec,
             ),
@@ -131,9 +114,9 @@ def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.Container
     accepted = [args.accept_loss] if args.accept_loss and action == "check" else []
     return pods.container(
         name,
-        args.image,
+        args.runtime.workload.image,
         SMALL,
         command=[*command, *accepted],
         mounts={"data": CONFIG_DIR},
-        read_only_mounts={"secret-key": KEY_FILE.rsplit("/", 1)[0]},
+        read_only_mounts={"secret-key": KEY_DIR},
     )

@@ -1,29 +1,39 @@
-"""Redis: in the cluster, or a reference to one that others run."""
+"""Redis inside the cluster."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
-from components import labels, pods, workloads
-from components.component import Component
-from components.references import Image, SecretKeyRef, State
+from . import labels, names, pods, workloads
+from .component import Component
+from .passwords import password
+from .references import SecretKeyRef, State
 
-PART = "redis"
-PORT = 6379
+COMPONENT = names.CACHE
 CONFIG = "/etc/redis"
+
+
+def resources(memory: str) -> pods.Resources:
+    """Requests and limits of a Redis that holds as much memory as it may use."""
+    return pods.Resources(
+        requests={"cpu": "50m", "memory": memory, "ephemeral-storage": "32Mi"},
+        limits={"cpu": "1", "memory": memory, "ephemeral-storage": "256Mi"},
+    )
+
+
+RESOURCES = resources("256Mi")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InClusterCacheArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
-    resources: pods.Resources
-    max_memory: int
-    """Bytes at which Redis evicts."""
+    """How Redis runs."""
+
+    workload: pods.Workload
+    """Image, user and resources of its pod."""
+    max_memory: int = 192 * 2**20
+    """Bytes at which Redis evicts: 75 % of its memory, since buffers and fragmentation need the rest."""
 
 
 class InClusterCache(Component):
@@ -38,45 +48,57 @@ class InClusterCache(Component):
         self, name: str, args: InClusterCacheArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("skillflaw:app:InClusterCache", name, None, opts)
-        password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=self.child())
+        namespace = args.workload.namespace
+        generated = password(self, name)
         secret = k8s.core.v1.Secret(
             f"{name}-secret",
-            metadata=labels.metadata(PART, args.namespace),
+            metadata=labels.metadata(COMPONENT, namespace),
             immutable=True,
             string_data={
-                "url": password.result.apply(_url),
-                "redis.conf": password.result.apply(lambda text: _config(text, args.max_memory)),
+                "url": generated.result.apply(_url),
+                "redis.conf": generated.result.apply(lambda text: _config(text, args.max_memory)),
             },
             opts=self.child(),
         )
-        workloads.service(self, f"{name}-service", PART, args.namespace, name=PART, port_name=PART, port=PORT)
-        account = self.service_account(name, args.namespace, PART)
+        workloads.service(
+            self,
+            f"{name}-service",
+            COMPONENT,
+            namespace,
+            name=COMPONENT,
+            port_name=COMPONENT,
+            port=names.CACHE_PORT,
+        )
+        account = self.service_account(name, namespace, COMPONENT)
         server = k8s.apps.v1.Deployment(
             name,
-            metadata=labels.metadata(PART, args.namespace, name=PART),
+            metadata=labels.metadata(COMPONENT, namespace, name=COMPONENT),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=1,
                 strategy=workloads.ONE_BY_ONE,
                 revision_history_limit=3,
-                selector=workloads.pods_of(PART),
+                selector=workloads.pods_of(COMPONENT),
                 template=pods.template(
-                    PART,
-                    args.identity,
+                    COMPONENT,
+                    args.workload,
                     account,
-                    args.image,
                     containers=[_server(args)],
                     volumes=[
                         SecretKeyRef(name=secret.metadata.name, key="redis.conf").volume(
                             "config", "redis.conf"
                         ),
-                        pods.scratch("data", "64Mi"),
-                        pods.scratch("tmp", "16Mi"),
+                        pods.empty_dir("data", "64Mi"),
+                        pods.empty_dir("tmp", "16Mi"),
                     ],
                 ),
             ),
             opts=self.child(),
         )
-        self.state = State(url=SecretKeyRef(name=secret.metadata.name, key="url"), ready=[server])
+        self.state = State(
+            url=SecretKeyRef(name=secret.metadata.name, key="url"),
+            address=(COMPONENT, names.CACHE_PORT),
+            ready=[server],
+        )
         self.register_outputs({"secretName": secret.metadata.name})
 
 
@@ -85,14 +107,14 @@ def _server(args: InClusterCacheArgs) -> k8s.core.v1.ContainerArgs:
     password = f"$(sed -n 's/^requirepass //p' {CONFIG}/redis.conf)"
     ping = ("sh", "-c", f"REDISCLI_AUTH={password} redis-cli ping | grep -q PONG")
     return pods.container(
-        PART,
-        args.image,
-        args.resources,
+        COMPONENT,
+        args.workload.image,
+        args.workload.resources or RESOURCES,
         args=[f"{CONFIG}/redis.conf"],
-        ports=[k8s.core.v1.ContainerPortArgs(name=PART, container_port=PORT)],
+        ports=[k8s.core.v1.ContainerPortArgs(name=COMPONENT, container_port=names.CACHE_PORT)],
         startup_probe=pods.run(*ping, period_seconds=2, failure_threshold=60, timeout_seconds=5),
         readiness_probe=pods.run(*ping, period_seconds=5, failure_threshold=3, timeout_seconds=5),
-        liveness_probe=pods.tcp(PART, period_seconds=15, failure_threshold=6, timeout_seconds=5),
+        liveness_probe=pods.tcp(COMPONENT, period_seconds=15, failure_threshold=6, timeout_seconds=5),
         mounts={"data": "/data", "tmp": "/tmp"},
         read_only_mounts={"config": CONFIG},
     )
@@ -101,7 +123,7 @@ def _server(args: InClusterCacheArgs) -> k8s.core.v1.ContainerArgs:
 def _config(password: str, max_memory: int) -> str:
     # With `noeviction` two of three writes failed once memory was full; with allkeys-lru none did.
     return (
-        f"port {PORT}\nrequirepass {password}\nmaxmemory {max_memory}\nmaxmemory-policy allkeys-lru\n"
+        f"port {names.CACHE_PORT}\nrequirepass {password}\nmaxmemory {max_memory}\nmaxmemory-policy allkeys-lru\n"
         'dir /data\nsave ""\nappendonly no\n'
     )
 
@@ -109,4 +131,4 @@ def _config(password: str, max_memory: int) -> str:
 def _url(password: str) -> str:
     # Every pooled connection to a Redis that was replaced is broken, and each fails the command that meets it first.
     # With this option of redis-py's URLs a command that a broken connection fails is sent again on a new one.
-    return f"redis://:{quote(password, safe='')}@{PART}:{PORT}/0?retry_on_timeout=true"
+    return f"redis://:{quote(password, safe='')}@{COMPONENT}:{names.CACHE_PORT}/0?retry_on_timeout=true"

@@ -1,15 +1,28 @@
 """What every component has in common."""
 
+from collections.abc import Sequence
+from typing import TypedDict, Unpack
+
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels
+from . import labels, names
+
+
+class ChildOptions(TypedDict, total=False):
+    """Options of a child resource, as `pulumi.ResourceOptions` names them."""
+
+    protect: bool
+    retain_on_delete: bool
+    depends_on: Sequence[pulumi.Resource]
+    ignore_changes: list[str]
+    custom_timeouts: pulumi.CustomTimeouts
 
 
 class Component(pulumi.ComponentResource):
     """A component whose children are named after it and parented to it."""
 
-    def child(self, **options: object) -> pulumi.ResourceOptions:
+    def child(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
         """Options of a child resource.
 
         Fresh, never merged from the component's own: merging would copy aliases, imports and
@@ -18,12 +31,12 @@ class Component(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, **options)
 
     def service_account(
-        self, name: str, namespace: pulumi.Input[str], part: str
+        self, name: str, namespace: pulumi.Input[str], component: str
     ) -> k8s.core.v1.ServiceAccount:
         """An account of the component's own, without permissions and without a mounted token."""
         return k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata=labels.metadata(part, namespace, name=f"skillflaw-{part}"),
+            metadata=labels.metadata(component, namespace, name=names.prefixed(component)),
             automount_service_account_token=False,
             opts=self.child(),
         )

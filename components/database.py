@@ -1,33 +1,41 @@
-"""PostgreSQL: in the cluster, or a reference to one that others run."""
+"""PostgreSQL inside the cluster."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
-from components import labels, pods, workloads
-from components.component import Component
-from components.references import Image, SecretKeyRef, State
+from . import labels, names, pods, workloads
+from .component import ChildOptions, Component
+from .passwords import password
+from .references import SecretKeyRef, State
 
-PART = "postgresql"
-PORT = 5432
+COMPONENT = names.DATABASE
 USER = DATABASE = "skillflaw"
 DATA = "/var/lib/postgresql/data"
 SECRETS = "/run/secrets/postgresql"
+RESOURCES = pods.Resources(
+    requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "128Mi"},
+    limits={"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
+)
+"""A small PostgreSQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InClusterDatabaseArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
-    resources: pods.Resources
-    size: str
-    class_name: str | None
-    max_connections: int
-    protect: bool
+    """How PostgreSQL runs, and what its data is kept on."""
+
+    workload: pods.Workload
+    """Image, user and resources of its pod."""
+    size: str = "10Gi"
+    """Size of its claim, a quantity; can grow, never shrink."""
+    class_name: str | None = None
+    """StorageClass; None leaves it to the cluster."""
+    max_connections: int = 100
+    """Connections the server allows."""
+    protect: bool = True
+    """Whether server, password and claim refuse to be deleted, and server and claim outlive the stack."""
 
 
 class InClusterDatabase(Component):
@@ -39,27 +47,23 @@ class InClusterDatabase(Component):
         self, name: str, args: InClusterDatabaseArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("skillflaw:app:InClusterDatabase", name, None, opts)
-        keep = {"protect": args.protect, "retain_on_delete": args.protect}
+        namespace = args.workload.namespace
+        keep: ChildOptions = {"protect": args.protect, "retain_on_delete": args.protect}
         # The server keeps the password it was initialised with: a new one would only lock us out.
-        password = random.RandomPassword(
-            f"{name}-password",
-            length=32,
-            special=False,
-            opts=self.child(protect=args.protect, ignore_changes=["length", "special", "keepers"]),
-        )
+        generated = password(self, name, protect=args.protect)
         secret = k8s.core.v1.Secret(
             f"{name}-secret",
-            metadata=labels.metadata(PART, args.namespace),
+            metadata=labels.metadata(COMPONENT, namespace),
             immutable=True,
-            string_data={"password": password.result, "url": password.result.apply(_url)},
+            string_data={"password": generated.result, "url": generated.result.apply(_url)},
             opts=self.child(**keep),
         )
         claim = workloads.claim(
             self,
             f"{name}-claim",
-            PART,
-            args.namespace,
-            name="postgresql-data",
+            COMPONENT,
+            namespace,
+            name=names.DATABASE_CLAIM,
             size=args.size,
             class_name=args.class_name,
             protect=args.protect,
@@ -67,26 +71,25 @@ class InClusterDatabase(Component):
         workloads.service(
             self,
             f"{name}-service",
-            PART,
-            args.namespace,
-            name=PART,
-            port_name=PART,
-            port=PORT,
+            COMPONENT,
+            namespace,
+            name=COMPONENT,
+            port_name=COMPONENT,
+            port=names.DATABASE_PORT,
             headless=True,
         )
-        account = self.service_account(name, args.namespace, PART)
+        account = self.service_account(name, namespace, COMPONENT)
         server = k8s.apps.v1.StatefulSet(
             name,
-            metadata=labels.metadata(PART, args.namespace, name=PART),
+            metadata=labels.metadata(COMPONENT, namespace, name=COMPONENT),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 replicas=1,
-                service_name=PART,
-                selector=workloads.pods_of(PART),
+                service_name=COMPONENT,
+                selector=workloads.pods_of(COMPONENT),
                 template=pods.template(
-                    PART,
-                    args.identity,
+                    COMPONENT,
+                    args.workload,
                     account,
-                    args.image,
                     termination_grace_period_seconds=60,
                     containers=[_server(args)],
                     volumes=[
@@ -94,16 +97,20 @@ class InClusterDatabase(Component):
                         SecretKeyRef(name=secret.metadata.name, key="password").volume(
                             "password", "password"
                         ),
-                        pods.scratch("run", "16Mi"),
-                        pods.scratch("tmp", "64Mi"),
+                        pods.empty_dir("run", "16Mi"),
+                        pods.empty_dir("tmp", "64Mi"),
                         # PostgreSQL's shared memory; a container's own /dev/shm is 64 MiB and not ours.
-                        pods.scratch("shm", "256Mi", in_memory=True),
+                        pods.empty_dir("shm", "256Mi", in_memory=True),
                     ],
                 ),
             ),
             opts=self.child(**keep),
         )
-        self.state = State(url=SecretKeyRef(name=secret.metadata.name, key="url"), ready=[server])
+        self.state = State(
+            url=SecretKeyRef(name=secret.metadata.name, key="url"),
+            address=(COMPONENT, names.DATABASE_PORT),
+            ready=[server],
+        )
         self.register_outputs({"secretName": secret.metadata.name})
 
 
@@ -111,9 +118,9 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
     # By TCP: while the image initialises, a temporary server already answers on the socket.
     asks = ("pg_isready", "--host=127.0.0.1", f"--username={USER}", f"--dbname={DATABASE}")
     return pods.container(
-        PART,
-        args.image,
-        args.resources,
+        COMPONENT,
+        args.workload.image,
+        args.workload.resources or RESOURCES,
         args=["-c", f"max_connections={args.max_connections}"],
         env=pods.variables(
             {
@@ -126,10 +133,10 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
                 "PGDATA": f"{DATA}/pgdata",
             }
         ),
-        ports=[k8s.core.v1.ContainerPortArgs(name=PART, container_port=PORT)],
+        ports=[k8s.core.v1.ContainerPortArgs(name=COMPONENT, container_port=names.DATABASE_PORT)],
         startup_probe=pods.run(*asks, period_seconds=2, failure_threshold=150, timeout_seconds=5),
         readiness_probe=pods.run(*asks, period_seconds=5, failure_threshold=3, timeout_seconds=5),
-        liveness_probe=pods.tcp(PART, period_seconds=15, failure_threshold=6, timeout_seconds=5),
+        liveness_probe=pods.tcp(COMPONENT, period_seconds=15, failure_threshold=6, timeout_seconds=5),
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(
                 # SIGTERM would wait for every client to leave; SIGINT ends sessions and checkpoints.
@@ -142,4 +149,4 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
 
 
 def _url(password: str) -> str:
-    return f"postgresql://{USER}:{quote(password, safe='')}@{PART}:{PORT}/{DATABASE}"
+    return f"postgresql://{USER}:{quote(password, safe='')}@{COMPONENT}:{names.DATABASE_PORT}/{DATABASE}"

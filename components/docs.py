@@ -2,7 +2,8 @@
 
 import pulumi
 
-from components.web import Web, WebArgs
+from . import names
+from .web import Web, WebArgs
 
 
 class Docs(Web):
@@ -10,4 +11,4 @@ class Docs(Web):
 
     def __init__(self, name: str, args: WebArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Docs", name, None, opts)
-        self.serve(name, "docs", args, {"DOCS_PORT": str(args.port)})
+        self.serve(name, names.DOCS, args, {"DOCS_PORT": str(args.port)})

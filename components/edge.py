@@ -1,9 +1,11 @@
 """The census of public hosts, whichever kind of object renders it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
+
+from . import names
 
 API_PATHS = {
     "health": [("Exact", "/health"), ("Exact", "/health_check")],
@@ -17,19 +19,29 @@ API_PATHS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A Service and its port."""
+    """The Service of a component."""
 
-    service: str
+    component: str
+    """Component whose pods answer."""
     port: int
+    """Port of the Service and of the pods."""
+
+    @property
+    def service(self) -> str:
+        """Name of the Service."""
+        return names.prefixed(self.component)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Path:
-    """What answers below a path (`Prefix`, by whole segments) or at it (`Exact`)."""
+    """A path of a host, and what answers there."""
 
     kind: str
+    """`Prefix`: whatever lies below the path, by whole segments; `Exact`: the path alone."""
     path: str
+    """The path, from its first slash."""
     target: Target
+    """The Service that answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +49,38 @@ class Route:
     """One public host."""
 
     host: str
+    """Fully qualified host name."""
     paths: tuple[Path, ...]
-    tls_secret: str | None
-    """The host's own certificate."""
+    """Everything that is open; whatever is not answers 404."""
+    tls_secret: str | None = None
+    """An existing Secret with the host's own certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeArgs:
+    """The routes of a stack."""
+
     namespace: pulumi.Input[str]
+    """Namespace of the routes and of what they lead to."""
     routes: Mapping[str, Route]
     """Routes by name of their surface."""
-    annotations: Mapping[str, str]
-    await_address: bool
-    longest_flow_seconds: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Extra annotations of every route."""
+    await_address: bool = False
+    """Whether to wait until the controller publishes an address."""
+    longest_flow_seconds: int = 300
+    """The longest request that no proxy may cut, in seconds."""
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """Components that any route leads to, in the order of their names."""
+        return tuple(
+            sorted({path.target.component for route in self.routes.values() for path in route.paths})
+        )
 
 
 def api_paths(groups: tuple[str, ...], backend: Target) -> tuple[Path, ...]:
-    """The paths that some groups open."""
+    """The paths that groups of `API_PATHS` open."""
     return tuple(
         Path(kind=kind, path=path, target=backend) for group in groups for kind, path in API_PATHS[group]
     )

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.web import Web, WebArgs
+from . import names
+from .web import Web, WebArgs
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontendArgs(WebArgs):
+    """A web server that also proxies to the backend."""
+
     backend_url: str
-    """What the UI's server proxies to."""
+    """Origin of the backend, as the UI's server calls it."""
 
 
 class Frontend(Web):
@@ -18,4 +21,5 @@ class Frontend(Web):
 
     def __init__(self, name: str, args: FrontendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Frontend", name, None, opts)
-        self.serve(name, "frontend", args, {"BACKEND_URL": args.backend_url, "FRONTEND_PORT": str(args.port)})
+        environment = {"BACKEND_URL": args.backend_url, "FRONTEND_PORT": str(args.port)}
+        self.serve(name, names.FRONTEND, args, environment)

@@ -5,24 +5,28 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels
-from components.component import Component
-from components.edge import EdgeArgs, Path, Route
+from . import labels, names
+from .component import Component
+from .edge import EdgeArgs, Path, Route
 
 ACCEPTED = {
     "pulumi.com/waitFor": 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'
 }
-"""For a custom resource the provider waits for nothing unless told what readiness is."""
+"""The provider waits for nothing of a custom resource unless this says what readiness is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayEdgeArgs(EdgeArgs):
+    """Routes, and the Gateway they are attached to."""
+
     gateway: str
+    """Name of the Gateway."""
     gateway_namespace: str
-    listener: str
-    """Listener that terminates TLS."""
-    redirect_listener: str | None
-    """Plain listener, whose requests are redirected to HTTPS."""
+    """Namespace of the Gateway."""
+    listener: str = "https"
+    """Its listener that terminates TLS."""
+    redirect_listener: str | None = None
+    """Its plain listener, whose requests are redirected to HTTPS."""
 
 
 class GatewayEdge(Component):
@@ -51,7 +55,7 @@ class GatewayEdge(Component):
     def _route(
         self,
         name: str,
-        part: str,
+        surface: str,
         args: GatewayEdgeArgs,
         route: Route,
         listener: str,
@@ -63,9 +67,9 @@ class GatewayEdge(Component):
             api_version="gateway.networking.k8s.io/v1",
             kind="HTTPRoute",
             metadata=labels.metadata(
-                part,
+                surface,
                 args.namespace,
-                name=f"skillflaw-{part}",
+                name=names.prefixed(surface),
                 annotations={**awaited, **args.annotations},
             ),
             spec={
@@ -80,7 +84,7 @@ class GatewayEdge(Component):
 
 
 def _rule(args: GatewayEdgeArgs, path: Path) -> dict[str, object]:
-    # Envoy-based gateways give up after 15 s unless told otherwise.
+    # Envoy-based gateways give up after 15 s by default.
     seconds = f"{args.longest_flow_seconds + 15}s"
     kind = {"Prefix": "PathPrefix", "Exact": "Exact"}[path.kind]
     return {

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels
-from components.component import Component
-from components.edge import EdgeArgs, Path, Route
+from . import labels, names
+from .component import Component
+from .edge import EdgeArgs, Path, Route
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngressEdgeArgs(EdgeArgs):
+    """Routes, and the controller that serves them."""
+
     class_name: str
-    issuer: str | None
+    """IngressClass of the controller."""
+    issuer: str | None = None
     """cert-manager ClusterIssuer for hosts without a certificate of their own."""
 
 
 class IngressEdge(Component):
-    """One Ingress per host: certificates, failures and changes of one host leave the others alone."""
+    """One Ingress per host: certificates, failures and changes of one host leave every other alone."""
 
     def __init__(self, name: str, args: IngressEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:IngressEdge", name, None, opts)
@@ -28,7 +31,7 @@ class IngressEdge(Component):
                 metadata=labels.metadata(
                     surface,
                     args.namespace,
-                    name=f"skillflaw-{surface}",
+                    name=names.prefixed(surface),
                     annotations=_annotations(args, route),
                 ),
                 spec=k8s.networking.v1.IngressSpecArgs(
@@ -53,8 +56,8 @@ class IngressEdge(Component):
 
 
 def _certificate(args: IngressEdgeArgs, surface: str, route: Route) -> str | None:
-    """The host's own, or the one the issuer makes; None leaves it to the controller's default."""
-    return route.tls_secret or (f"skillflaw-{surface}-tls" if args.issuer else None)
+    """Secret of the host's own certificate or of the issuer's; None leaves it to the controller's default."""
+    return route.tls_secret or (names.certificate(surface) if args.issuer else None)
 
 
 def _path(path: Path) -> k8s.networking.v1.HTTPIngressPathArgs:
@@ -81,10 +84,10 @@ def _annotations(args: IngressEdgeArgs, route: Route) -> dict[str, str]:
         "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
         "nginx.ingress.kubernetes.io/proxy-body-size": "1024m",
     }
-    issued = args.issuer and not route.tls_secret
+    issued = args.issuer if not route.tls_secret else None
     return {
         **nginx,
-        **({"cert-manager.io/cluster-issuer": args.issuer} if issued else {}),
+        **({"cert-manager.io/cluster-issuer": issued} if issued else {}),
         # Not every controller publishes an address; waiting for one must be asked for.
         **({} if args.await_address else labels.SKIP_AWAIT),
         **args.annotations,

@@ -1,9 +1,11 @@
-"""Names and labels: the vocabulary that ties objects together."""
+"""Labels: the vocabulary that ties objects together."""
 
 from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as k8s
+
+from . import names
 
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 """For objects whose readiness another object already shows.
@@ -14,36 +16,36 @@ class is bound only when a pod asks for it, and the pod comes after the claim.
 """
 
 
-def selector(part: str) -> dict[str, str]:
-    """The frozen pair that selects a part's pods.
+def selector(component: str) -> dict[str, str]:
+    """The frozen pair that selects a component's pods.
 
     A change here replaces every Deployment and StatefulSet, so nothing else ever enters a selector.
     """
-    return {"app.kubernetes.io/name": "skillflaw", "app.kubernetes.io/component": part}
+    return {"app.kubernetes.io/name": "skillflaw", "app.kubernetes.io/component": component}
 
 
-def all_labels(part: str) -> dict[str, str]:
-    """Labels of every object of a part; `app` is the guide's, for those who look for it."""
+def all_labels(component: str) -> dict[str, str]:
+    """Labels of every object of a component; `app` is the guide's, for those who look for it."""
     return {
-        **selector(part),
-        "app": f"skillflaw-{part}",
+        **selector(component),
+        "app": names.prefixed(component),
         "app.kubernetes.io/part-of": "skillflaw",
         "app.kubernetes.io/managed-by": "pulumi",
     }
 
 
 def metadata(
-    part: str,
+    component: str,
     namespace: pulumi.Input[str] | None = None,
     *,
     name: str | None = None,
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
-    """Metadata of an object. Without a name the provider invents one per content."""
+    """Metadata of an object; without a name the provider invents one per content."""
     return k8s.meta.v1.ObjectMetaArgs(
         name=name,
         namespace=namespace,
-        labels=all_labels(part),
+        labels=all_labels(component),
         # The server drops an empty map of a custom resource, and every later run would add it again.
         annotations=annotations or None,
     )

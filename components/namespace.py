@@ -1,11 +1,12 @@
-"""The namespace everything lives in."""
+"""The namespace that holds everything."""
 
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.component import Component
+from . import names
+from .component import Component
 
 POD_SECURITY_VERSION = "v1.36"
 """Pinned: an upgrade of the cluster must not start to refuse pods of a running stack."""
@@ -13,16 +14,21 @@ POD_SECURITY_VERSION = "v1.36"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceArgs:
-    name: str
-    create: bool
-    protect: bool
+    """Which namespace, and whose it is."""
+
+    name: str = names.NAMESPACE
+    """Its name."""
+    create: bool = True
+    """Whether the stack makes it, or finds it."""
+    protect: bool = True
+    """Whether it refuses to be deleted and outlives the stack."""
 
 
 class Namespace(Component):
     """A namespace that refuses pods below Pod Security `restricted`, or one that exists already."""
 
     name: pulumi.Input[str]
-    """The namespace's name; taking it from here makes the taker wait until the namespace exists."""
+    """Its name; whoever takes it from here waits until the namespace exists."""
 
     def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Namespace", name, None, opts)

@@ -1,14 +1,16 @@
-"""What may talk to what: everything is closed, and each pair that really talks is opened."""
+"""NetworkPolicies: everything is closed, and each connection that is really made is opened."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels
-from components.component import Component
-from components.workloads import pods_of
+from . import labels, names
+from .component import Component
+from .connections import EDGE, INTERNET, RANGES, Connection
+from .workloads import pods_of
 
 NOT_OUTSIDE = [
     "10.0.0.0/8",
@@ -27,47 +29,44 @@ DNS_PORTS = (53, 5353)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A part that opens connections to another part's port."""
-
-    source: str
-    target: str
-    port: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Range:
     """An IPv4 range and TCP ports in it."""
 
     cidr: str
+    """The range in CIDR form."""
     ports: tuple[int, ...]
+    """Ports that are open in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
+    """Which pods there are, and which connections they need."""
+
     namespace: pulumi.Input[str]
-    close_namespace: bool
+    """Namespace of the pods."""
+    ports: Mapping[str, int | None]
+    """Every component that has pods, and the port it listens on, if any."""
+    connections: Sequence[Connection]
+    """Who opens connections to whom; nothing else is open."""
+    close_namespace: bool = True
     """Whether pods the stack does not know are closed as well: only in a namespace it made."""
-    parts: tuple[str, ...]
-    """Every part that has pods."""
-    pairs: tuple[Pair, ...]
-    """Who talks to whom inside the namespace."""
-    public: Mapping[str, int]
-    """Parts that the edge reaches, and their ports."""
-    edge_namespace: str | None
-    """Where the ingress controller or Gateway runs."""
-    edge_callers: frozenset[str]
-    """Parts that call public hosts of this stack."""
-    internet: frozenset[str]
-    """Parts that call web servers of others."""
-    ranges: Mapping[str, tuple[Range, ...]]
-    """Further destinations by part."""
+    edge_namespace: str | None = None
+    """Namespace of the ingress controller or the Gateway; needed by a connection with the edge."""
+    ranges: Sequence[Range] = ()
+    """Destinations that `RANGES` stands for."""
+
+
+class Rule(NamedTuple):
+    """A peer, and its open ports; None is all of them."""
+
+    peer: k8s.networking.v1.NetworkPolicyPeerArgs
+    ports: list[k8s.networking.v1.NetworkPolicyPortArgs] | None
 
 
 class Network(Component):
-    """One policy per part: closed in both directions but for the pairs the part is in.
+    """One policy per component: closed in both directions but for the connections it is in.
 
-    A part that opens connections by name may ask the cluster's DNS, the others may not.
+    A component that opens connections by name may ask the cluster's DNS, no other may.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -75,22 +74,22 @@ class Network(Component):
         if args.close_namespace:
             everything = k8s.meta.v1.LabelSelectorArgs()
             self._policy(f"{name}-closed", args.namespace, "closed", everything, ingress=[], egress=[])
-        for part in args.parts:
+        for component in args.ports:
             self._policy(
-                f"{name}-{part}",
+                f"{name}-{component}",
                 args.namespace,
-                part,
-                pods_of(part),
-                ingress=_ingress(args, part),
-                egress=_egress(args, part),
+                component,
+                pods_of(component),
+                ingress=_ingress(args, component),
+                egress=_egress(args, component),
             )
-        self.register_outputs({"parts": list(args.parts)})
+        self.register_outputs({"parts": list(args.ports)})
 
     def _policy(
         self,
         name: str,
         namespace: pulumi.Input[str],
-        part: str,
+        component: str,
         selected: k8s.meta.v1.LabelSelectorArgs,
         *,
         ingress: list[k8s.networking.v1.NetworkPolicyIngressRuleArgs],
@@ -98,7 +97,7 @@ class Network(Component):
     ) -> None:
         k8s.networking.v1.NetworkPolicy(
             name,
-            metadata=labels.metadata(part, namespace, name=f"skillflaw-{part}"),
+            metadata=labels.metadata(component, namespace, name=names.prefixed(component)),
             spec=k8s.networking.v1.NetworkPolicySpecArgs(
                 pod_selector=selected, policy_types=["Ingress", "Egress"], ingress=ingress, egress=egress
             ),
@@ -106,35 +105,48 @@ class Network(Component):
         )
 
 
-def _ingress(args: NetworkArgs, part: str) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
-    peers = [
-        (k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(pair.source)), pair.port)
-        for pair in args.pairs
-        if pair.target == part
-    ]
-    if part in args.public:
-        peers.append((_namespace(args.edge_namespace), args.public[part]))
+def _ingress(args: NetworkArgs, component: str) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
     return [
-        k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[peer], ports=_ports(port))
-        for peer, port in peers
+        k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[_source(args, row)], ports=_open(args, row))
+        for row in args.connections
+        if row.target == component
     ]
 
 
-def _egress(args: NetworkArgs, part: str) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    peers = [
-        (k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(pair.target)), _ports(pair.port))
-        for pair in args.pairs
-        if pair.source == part
-    ]
-    peers += [(_range(where.cidr), _ports(*where.ports)) for where in args.ranges.get(part, ())]
-    if part in args.edge_callers:
-        # Their ports are the controller's own business: 8443 here, 443 there.
-        peers.append((_namespace(args.edge_namespace), None))
-    if part in args.internet:
-        peers.append((_range("0.0.0.0/0", NOT_OUTSIDE), _ports(*WEB_PORTS)))
-    if peers:
-        peers.insert(0, (_DNS, [*_ports(*DNS_PORTS, protocol="UDP"), *_ports(*DNS_PORTS)]))
-    return [k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=[peer], ports=ports) for peer, ports in peers]
+def _source(args: NetworkArgs, row: Connection) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    if row.source == EDGE:
+        return _edge(args)
+    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(row.source))
+
+
+def _open(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
+    port = row.port or args.ports[row.target]
+    return _ports(port) if port else []
+
+
+def _egress(args: NetworkArgs, component: str) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    rules = [rule for row in args.connections if row.source == component for rule in _targets(args, row)]
+    if rules:
+        rules.insert(0, Rule(_DNS, [*_ports(*DNS_PORTS, protocol="UDP"), *_ports(*DNS_PORTS)]))
+    return [k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=[rule.peer], ports=rule.ports) for rule in rules]
+
+
+def _targets(args: NetworkArgs, row: Connection) -> list[Rule]:
+    if row.target == EDGE:
+        # Its ports are the controller's own business: 8443 here, 443 there.
+        return [Rule(_edge(args), None)]
+    if row.target == INTERNET:
+        return [Rule(_range("0.0.0.0/0", NOT_OUTSIDE), _ports(*WEB_PORTS))]
+    if row.target == RANGES:
+        return [Rule(_range(where.cidr), _ports(*where.ports)) for where in args.ranges]
+    peer = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(row.target))
+    return [Rule(peer, _open(args, row))]
+
+
+def _edge(args: NetworkArgs) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    if not args.edge_namespace:
+        raise ValueError("edge_namespace is None, and a connection with the edge needs it: name it")
+    return _namespace(args.edge_namespace)
 
 
 def _ports(*ports: int, protocol: str = "TCP") -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
@@ -148,7 +160,7 @@ def _range(cidr: str, but: list[str] | None = None) -> k8s.networking.v1.Network
 
 
 def _namespace(
-    name: str | None, pods: k8s.meta.v1.LabelSelectorArgs | None = None
+    name: str, pods: k8s.meta.v1.LabelSelectorArgs | None = None
 ) -> k8s.networking.v1.NetworkPolicyPeerArgs:
     return k8s.networking.v1.NetworkPolicyPeerArgs(
         namespace_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": name}),

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pulumi
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectionArgs:
-    enabled: bool
+    """What is protected."""
+
     everything: Sequence[pulumi.Resource]
     """All that must not be deleted by accident."""
+    enabled: bool = True
+    """Whether a destroy is refused."""
 
 
 class Protection(pulumi.ComponentResource):
@@ -24,3 +30,7 @@ class Protection(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(protect=args.enabled, depends_on=list(args.everything))
         super().__init__("skillflaw:app:Protection", name, None, pulumi.ResourceOptions.merge(opts, own))
         self.register_outputs({"enabled": args.enabled})
+
+    def once_complete(self, value: T) -> pulumi.Output[T]:
+        """The value, known only after everything was declared and made: a run that fails before that exports nothing."""
+        return self.urn.apply(lambda _: value)

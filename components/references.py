@@ -1,4 +1,4 @@
-"""How components speak of what others made: by name, never by value."""
+"""How components speak of what exists next to them: by name, never by value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ class SecretKeyRef:
     """One key of one Secret in the stack's namespace."""
 
     name: pulumi.Input[str]
+    """Name of the Secret."""
     key: str
+    """Key inside the Secret."""
 
     def env(self, variable: str) -> k8s.core.v1.EnvVarArgs:
         """A variable whose value the kubelet reads; the pod's spec holds no secret."""
@@ -43,13 +45,20 @@ class Image:
     """An image and how a node gets it."""
 
     reference: str
-    pull_policy: str
+    """Name with a tag, a digest or both."""
+    pull_policy: str = "IfNotPresent"
+    """When a node asks the registry: `IfNotPresent`, `Always` or `Never`."""
     pull_secret: str | None = None
+    """An existing Secret with the registry's credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What a component offers that others read: where its URL is, and what to wait for."""
+    """A database or a cache as its clients see it."""
 
     url: SecretKeyRef
+    """The whole URL, password included."""
+    address: tuple[str, int] | None = None
+    """Host and port of one inside the cluster."""
     ready: Sequence[pulumi.Resource] = ()
+    """Resources to wait for before a client starts."""

@@ -2,20 +2,29 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Unpack
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels, pods
-from components.component import Component
-from components.references import Image, SecretKeyRef
+from . import labels, names, pods
+from .component import Component
+from .references import SecretKeyRef, State
+from .storage import Storage
+from .superuser import Superuser
 
-PORT = 7860
 CONFIG_DIR = "/var/lib/skillflaw"
 # A directory, not a subPath: a subPath mount never sees an updated Secret.
 KEY_DIR = "/run/secrets/skillflaw"
-KEY_FILE = f"{KEY_DIR}/skillflaw_secret_key"
+KEY_FILE = f"{KEY_DIR}/{names.SECRET_KEY}"
+STARTUP_SECONDS = 600
+"""How long a first start may take: migrations wait up to 180 s for a lock, then run."""
+RESOURCES = pods.Resources(
+    requests={"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "512Mi"},
+    limits={"cpu": "2", "memory": "4Gi", "ephemeral-storage": "4Gi"},
+)
+"""The guide's figures."""
 
 UPSTREAM_DEFAULTS = {
     # Known from SkillFlaw's upstream only; unknown names are ignored, so each is safe to send.
@@ -54,46 +63,75 @@ UPSTREAM_DEFAULTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Database connections of one process: kept, and opened beyond those."""
+    """Database connections of one process."""
 
-    size: int
-    overflow: int
+    size: int = 5
+    """Connections that are kept."""
+    overflow: int = 6
+    """Connections that may be opened beyond those."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """Paths the kubelet asks."""
+
+    startup: str = "/health_check"
+    """Answers once migrations are done and state is reachable."""
+    readiness: str = "/health_check"
+    """Fails while database or cache are down."""
+    liveness: str = "/health"
+    """Fails only when the process itself is stuck."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
-    resources: pods.Resources
-    claim_name: pulumi.Input[str]
+    """Everything that a process of the backend's image depends on."""
+
+    workload: pods.Workload
+    """Image, user and resources of every process."""
+    storage: Storage
+    """The volume behind SKILLFLAW_CONFIG_DIR."""
     secret_key: SecretKeyRef
-    secret_key_version: str | None
-    database_url: SecretKeyRef
-    pool: Pool
-    redis_url: SecretKeyRef | None
-    redis_address: tuple[str, int] | None
-    """Host and port of an in-cluster Redis, which the guide names next to the URL."""
-    superuser: str
-    superuser_password: SecretKeyRef
-    origins: tuple[str, ...]
-    """Origins whose pages may call the API from a browser."""
-    longest_flow_seconds: int
-    env: Mapping[str, str]
+    """The key that encrypts what is stored."""
+    secret_key_version: str | None = None
+    """Any word; another one replaces the pods, since the content of the key's Secret changed."""
+    database: State
+    """PostgreSQL."""
+    cache: State | None
+    """Redis; None leaves each process a cache of its own."""
+    superuser: Superuser
+    """The first administrator."""
+    pool: Pool = Pool()
+    """Database connections of each process."""
+    origins: tuple[str, ...] = ("http://localhost:7860",)
+    """Origins whose pages may call the API from a browser; by default a port-forward's."""
+    probes: Probes = Probes()
+    """Paths the kubelet asks."""
+    longest_flow_seconds: int = 300
+    """The longest flow that nothing may cut, in seconds."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Extra environment; what the program owns wins."""
 
 
 class Runtime(Component):
-    """The backend's environment as one immutable ConfigMap, and the pod parts that go with it.
+    """The backend's environment as one immutable ConfigMap, and the pieces of a pod that go with it.
 
     Any change makes a new ConfigMap under a new name, so exactly the pods that read it are replaced.
     """
 
+    workload: pods.Workload
+    storage: Storage
+    probes: Probes
+    longest_flow_seconds: int
+
     def __init__(self, name: str, args: RuntimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Runtime", name, None, opts)
+        self.workload, self.storage = args.workload, args.storage
+        self.probes, self.longest_flow_seconds = args.probes, args.longest_flow_seconds
         self._args = args
         self._config = k8s.core.v1.ConfigMap(
             f"{name}-config",
-            metadata=labels.metadata("backend", args.namespace),
+            metadata=labels.metadata(names.BACKEND, args.workload.namespace),
             immutable=True,
             data=_environment(args),
             opts=self.child(),
@@ -103,14 +141,14 @@ class Runtime(Component):
     @property
     def volumes(self) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of a pod that holds a `container` of this runtime."""
-        return [*self.data_and_key, pods.scratch("tmp", "2Gi")]
+        return [*self.data_and_key, pods.empty_dir("tmp", "2Gi")]
 
     @property
     def data_and_key(self) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of a pod that compares the key with the data."""
         return [
-            pods.claim("data", self._args.claim_name),
-            self._args.secret_key.volume("secret-key", KEY_FILE.removeprefix(f"{KEY_DIR}/")),
+            pods.claim("data", self.storage.claim_name),
+            self._args.secret_key.volume("secret-key", names.SECRET_KEY),
         ]
 
     @property
@@ -119,34 +157,49 @@ class Runtime(Component):
         version = self._args.secret_key_version
         return {"skillflaw.com/secret-key-version": version} if version else None
 
-    def container(self, name: str, **more: object) -> k8s.core.v1.ContainerArgs:
-        """A container with the image's own command; `more` adds probes and the like."""
+    @property
+    def startup_probe(self) -> k8s.core.v1.ProbeArgs:
+        """A probe that waits as long as a first start may take."""
+        return pods.http(
+            self.probes.startup,
+            "http",
+            period_seconds=2,
+            failure_threshold=STARTUP_SECONDS // 2,
+            timeout_seconds=5,
+        )
+
+    def container(self, name: str, **spec: Unpack[pods.ContainerSpec]) -> k8s.core.v1.ContainerArgs:
+        """A container with the image's own command and the startup probe; `spec` adds further probes and the like."""
         args = self._args
         secrets = {
-            "SKILLFLAW_DATABASE_URL": args.database_url,
-            "SKILLFLAW_SUPERUSER_PASSWORD": args.superuser_password,
-            "SKILLFLAW_REDIS_URL": args.redis_url,
+            "SKILLFLAW_DATABASE_URL": args.database.url,
+            "SKILLFLAW_SUPERUSER_PASSWORD": args.superuser.password,
+            "SKILLFLAW_REDIS_URL": args.cache.url if args.cache else None,
         }
-        return pods.container(
-            name,
-            args.image,
-            args.resources,
-            env_from=[
+        shared: pods.ContainerSpec = {
+            "env_from": [
                 k8s.core.v1.EnvFromSourceArgs(
                     config_map_ref=k8s.core.v1.ConfigMapEnvSourceArgs(name=self._config.metadata.name)
                 )
             ],
-            env=[reference.env(variable) for variable, reference in secrets.items() if reference],
-            ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=PORT)],
+            "env": [reference.env(variable) for variable, reference in secrets.items() if reference],
+            "ports": [k8s.core.v1.ContainerPortArgs(name="http", container_port=names.BACKEND_PORT)],
+            "startup_probe": self.startup_probe,
+        }
+        shared.update(spec)
+        return pods.container(
+            name,
+            self.workload.image,
+            self.workload.resources or RESOURCES,
             mounts={"data": CONFIG_DIR, "tmp": "/tmp"},
             read_only_mounts={"secret-key": KEY_DIR},
-            **more,
+            **shared,
         )
 
 
 def _environment(args: RuntimeArgs) -> dict[str, str]:
     owned = {
-        "SKILLFLAW_CACHE_TYPE": "redis" if args.redis_url else "async",
+        "SKILLFLAW_CACHE_TYPE": "redis" if args.cache else "async",
         "SKILLFLAW_CONFIG_DIR": CONFIG_DIR,
         "SKILLFLAW_CONFIG_MODEL": "local",
         "SKILLFLAW_DB_CONNECTION_SETTINGS": json.dumps(
@@ -164,9 +217,9 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
         "SKILLFLAW_LOG_ENV": "container",
         "SKILLFLAW_NEW_USER_IS_ACTIVE": "false",
         "SKILLFLAW_OPEN_BROWSER": "false",
-        "SKILLFLAW_PORT": str(PORT),
+        "SKILLFLAW_PORT": str(names.BACKEND_PORT),
         "SKILLFLAW_SECRET_KEY_FILE": KEY_FILE,
-        "SKILLFLAW_SUPERUSER": args.superuser,
+        "SKILLFLAW_SUPERUSER": args.superuser.username,
         # Otherwise anyone who knows a flow's name runs it as its owner.
         "SKILLFLAW_WEBHOOK_AUTH_ENABLE": "true",
         # By default uvicorn waits for open streams without limit, until the kubelet kills it.
@@ -174,8 +227,9 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
         # Longer than a proxy keeps an idle connection (60 s), so that the proxy closes first.
         "UVICORN_TIMEOUT_KEEP_ALIVE": "75",
     }
-    if args.redis_address:
-        host, port = args.redis_address
+    # The guide names host and port next to the URL.
+    if args.cache and args.cache.address:
+        host, port = args.cache.address
         owned |= {"SKILLFLAW_REDIS_HOST": host, "SKILLFLAW_REDIS_PORT": str(port)}
     defaults = UPSTREAM_DEFAULTS | {"SKILLFLAW_CORS_ORIGINS": ",".join(args.origins)}
-    return defaults | args.env | owned
+    return {**defaults, **args.env, **owned}

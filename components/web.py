@@ -3,70 +3,75 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels, pods, workloads
-from components.component import Component
-from components.references import Image
+from . import labels, pods, workloads
+from .component import Component
+from .edge import Target
 
+RESOURCES = pods.Resources(
+    requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+    limits={"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "256Mi"},
+)
+"""What nginx with static files needs."""
 PRE_STOP_SECONDS = 15
 FIRST_UNPRIVILEGED_PORT = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebArgs:
-    namespace: pulumi.Input[str]
-    image: Image
-    identity: pods.Identity
-    resources: pods.Resources
-    replicas: int
-    port: int
+    """What a web server runs and how often."""
+
+    workload: pods.Workload
+    """Image, user and resources of its pods."""
+    replicas: int = 2
+    """Number of pods."""
+    port: int = 80
+    """Port the container listens on."""
 
 
 class Web(Component):
     """Deployment, Service and disruption budget of one web server."""
 
-    service_name: str
-    port: int
+    target: Target
 
-    def serve(self, name: str, part: str, args: WebArgs, env: Mapping[str, pulumi.Input[str]]) -> None:
-        """Declares the server's children and tells where it is reached."""
-        self.service_name, self.port = f"skillflaw-{part}", args.port
-        account = self.service_account(name, args.namespace, part)
+    def serve(self, name: str, component: str, args: WebArgs, env: Mapping[str, str]) -> None:
+        """Declares the server's children and says where it is reached."""
+        self.target = Target(component=component, port=args.port)
+        namespace = args.workload.namespace
+        account = self.service_account(name, namespace, component)
         k8s.apps.v1.Deployment(
             name,
-            metadata=labels.metadata(part, args.namespace, name=self.service_name),
+            metadata=labels.metadata(component, namespace, name=self.target.service),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 strategy=workloads.ONE_BY_ONE,
                 revision_history_limit=3,
-                selector=workloads.pods_of(part),
+                selector=workloads.pods_of(component),
                 template=pods.template(
-                    part,
-                    args.identity,
+                    component,
+                    args.workload,
                     account,
-                    args.image,
                     sysctls=_sysctls(args.port),
                     termination_grace_period_seconds=PRE_STOP_SECONDS + 30,
-                    topology_spread_constraints=workloads.spread(part),
-                    affinity=workloads.apart(part),
+                    topology_spread_constraints=workloads.spread(component),
+                    affinity=workloads.prefer_away_from(component),
                     containers=[
                         pods.container(
-                            part,
-                            args.image,
-                            args.resources,
+                            component,
+                            args.workload.image,
+                            args.workload.resources or RESOURCES,
                             env=pods.variables(env),
                             ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=args.port)],
                             startup_probe=pods.tcp("http", period_seconds=2, failure_threshold=60),
                             # Paths every build of these images has: the start page, and the port itself.
                             readiness_probe=pods.http("/", "http", period_seconds=5, failure_threshold=3),
                             liveness_probe=pods.tcp("http", period_seconds=15, failure_threshold=6),
-                            lifecycle=pods.linger(PRE_STOP_SECONDS),
+                            lifecycle=pods.pre_stop_sleep(PRE_STOP_SECONDS),
                             mounts={"tmp": "/tmp", "run": "/var/run", "cache": "/var/cache/nginx"},
                         )
                     ],
-                    volumes=[pods.scratch(volume, "32Mi") for volume in ("tmp", "run", "cache")],
+                    volumes=[pods.empty_dir(volume, "32Mi") for volume in ("tmp", "run", "cache")],
                 ),
             ),
             opts=self.child(),
@@ -74,15 +79,15 @@ class Web(Component):
         workloads.service(
             self,
             f"{name}-service",
-            part,
-            args.namespace,
-            name=self.service_name,
+            component,
+            namespace,
+            name=self.target.service,
             port_name="http",
             port=args.port,
         )
         if args.replicas > 1:
-            workloads.disruption_budget(self, f"{name}-budget", part, args.namespace)
-        self.register_outputs({"service": self.service_name, "port": args.port})
+            workloads.disruption_budget(self, f"{name}-budget", component, namespace)
+        self.register_outputs({"service": self.target.service, "port": args.port})
 
 
 def _sysctls(port: int) -> list[k8s.core.v1.SysctlArgs] | None:

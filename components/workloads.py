@@ -1,11 +1,13 @@
 """How pods are placed, replaced and found."""
 
+from collections.abc import Mapping
+from typing import Unpack
+
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import labels, pods
-from components.component import Component
-from components.references import Image
+from . import labels, names, pods
+from .component import Component
 
 HOST = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
@@ -20,22 +22,22 @@ RECREATE = k8s.apps.v1.DeploymentStrategyArgs(type="Recreate")
 """The old pod leaves first: a ReadWriteOnce volume cannot follow a pod that is still there."""
 
 
-def pods_of(part: str) -> k8s.meta.v1.LabelSelectorArgs:
-    """Selects the pods of a part."""
-    return k8s.meta.v1.LabelSelectorArgs(match_labels=labels.selector(part))
+def pods_of(component: str) -> k8s.meta.v1.LabelSelectorArgs:
+    """Selects the pods of a component."""
+    return k8s.meta.v1.LabelSelectorArgs(match_labels=labels.selector(component))
 
 
-def spread(part: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
-    """Pods of a part on different hosts and zones where there are any.
+def spread(component: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
+    """Pods of a component on different nodes and zones where there are any.
 
-    Never required: with every host taken, the surge pod of a rollout would wait for ever.
+    Never required: with every node taken, the surge pod of a rollout would wait for ever.
     """
     return [
         k8s.core.v1.TopologySpreadConstraintArgs(
             topology_key=key,
             max_skew=1,
             when_unsatisfiable="ScheduleAnyway",
-            label_selector=pods_of(part),
+            label_selector=pods_of(component),
             # Counts the pods of one revision only: those about to leave do not repel new ones.
             match_label_keys=["pod-template-hash"],
         )
@@ -43,35 +45,37 @@ def spread(part: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
     ]
 
 
-def apart(part: str) -> k8s.core.v1.AffinityArgs:
-    """Prefers a host without a pod of the same part."""
+def prefer_away_from(component: str) -> k8s.core.v1.AffinityArgs:
+    """Prefers a node without a pod of the component."""
     return k8s.core.v1.AffinityArgs(
         pod_anti_affinity=k8s.core.v1.PodAntiAffinityArgs(
-            preferred_during_scheduling_ignored_during_execution=[_host_of(part)]
+            preferred_during_scheduling_ignored_during_execution=[_node_of(component)]
         )
     )
 
 
-def near(part: str) -> k8s.core.v1.AffinityArgs:
-    """Prefers the host of a part's pod: a ReadWriteOnce volume can be mounted twice there, and only there."""
+def prefer_same_node_as(component: str) -> k8s.core.v1.AffinityArgs:
+    """Prefers the node of the component's pod: a ReadWriteOnce volume can be mounted twice there, and only there."""
     return k8s.core.v1.AffinityArgs(
         pod_affinity=k8s.core.v1.PodAffinityArgs(
-            preferred_during_scheduling_ignored_during_execution=[_host_of(part)]
+            preferred_during_scheduling_ignored_during_execution=[_node_of(component)]
         )
     )
 
 
-def _host_of(part: str) -> k8s.core.v1.WeightedPodAffinityTermArgs:
+def _node_of(component: str) -> k8s.core.v1.WeightedPodAffinityTermArgs:
     return k8s.core.v1.WeightedPodAffinityTermArgs(
         weight=100,
-        pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(topology_key=HOST, label_selector=pods_of(part)),
+        pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(
+            topology_key=HOST, label_selector=pods_of(component)
+        ),
     )
 
 
 def service(
     owner: Component,
     logical_name: str,
-    part: str,
+    component: str,
     namespace: pulumi.Input[str],
     *,
     name: str,
@@ -79,14 +83,14 @@ def service(
     port: int,
     headless: bool = False,
 ) -> k8s.core.v1.Service:
-    """The fixed name under which a part's ready pods are reached inside the cluster."""
+    """The fixed name under which a component's ready pods are reached inside the cluster."""
     return k8s.core.v1.Service(
         logical_name,
-        metadata=labels.metadata(part, namespace, name=name, annotations=labels.SKIP_AWAIT),
+        metadata=labels.metadata(component, namespace, name=name, annotations=labels.SKIP_AWAIT),
         spec=k8s.core.v1.ServiceSpecArgs(
             type="ClusterIP",
             cluster_ip="None" if headless else None,
-            selector=labels.selector(part),
+            selector=labels.selector(component),
             ports=[k8s.core.v1.ServicePortArgs(name=port_name, port=port, target_port=port_name)],
         ),
         opts=owner.child(),
@@ -94,16 +98,16 @@ def service(
 
 
 def disruption_budget(
-    owner: Component, logical_name: str, part: str, namespace: pulumi.Input[str]
+    owner: Component, logical_name: str, component: str, namespace: pulumi.Input[str]
 ) -> k8s.policy.v1.PodDisruptionBudget:
     """Lets a drain take one pod at a time, and never blocks on a pod that is broken anyway."""
     return k8s.policy.v1.PodDisruptionBudget(
         logical_name,
-        metadata=labels.metadata(part, namespace, name=f"skillflaw-{part}"),
+        metadata=labels.metadata(component, namespace, name=names.prefixed(component)),
         spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
             max_unavailable=1,
             unhealthy_pod_eviction_policy="AlwaysAllow",
-            selector=pods_of(part),
+            selector=pods_of(component),
         ),
         opts=owner.child(),
     )
@@ -112,7 +116,7 @@ def disruption_budget(
 def claim(
     owner: Component,
     logical_name: str,
-    part: str,
+    component: str,
     namespace: pulumi.Input[str],
     *,
     name: str,
@@ -124,7 +128,7 @@ def claim(
     """A volume under a fixed name; a protected one outlives even the stack."""
     return k8s.core.v1.PersistentVolumeClaim(
         logical_name,
-        metadata=labels.metadata(part, namespace, name=name, annotations=labels.SKIP_AWAIT),
+        metadata=labels.metadata(component, namespace, name=name, annotations=labels.SKIP_AWAIT),
         spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
             access_modes=[access_mode],
             storage_class_name=class_name,
@@ -134,25 +138,27 @@ def claim(
     )
 
 
-def once(
-    part: str,
-    identity: pods.Identity,
+def job_spec(
+    component: str,
+    workload: pods.Workload,
     account: k8s.core.v1.ServiceAccount,
-    image: Image,
     *,
-    retries: int,
-    seconds: int,
-    shared_volume: bool,
-    **spec: object,
+    backoff_limit: int,
+    deadline_seconds: int,
+    shared: bool,
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
+    **spec: Unpack[pods.PodSpec],
 ) -> k8s.batch.v1.JobSpecArgs:
-    """A pod that mounts the backend's data, runs to its end, and counts as failed after so many seconds.
+    """A pod that mounts the backend's data, runs to its end, and counts as failed after the deadline.
 
-    A pod that a drain or an eviction took is started again, whatever `retries` says. Where two nodes cannot mount the
-    data at once, it prefers the backend's node: during an update the old backend still holds the volume.
+    A pod that a drain or an eviction took is started again, whatever `backoff_limit` says. Unless the data is `shared`
+    between nodes, the pod prefers the backend's: during an update the old backend still holds the volume.
     """
+    spec["restart_policy"] = "Never"
+    spec["affinity"] = None if shared else prefer_same_node_as(names.BACKEND)
     return k8s.batch.v1.JobSpecArgs(
-        backoff_limit=retries,
-        active_deadline_seconds=seconds,
+        backoff_limit=backoff_limit,
+        active_deadline_seconds=deadline_seconds,
         pod_failure_policy=k8s.batch.v1.PodFailurePolicyArgs(
             rules=[
                 k8s.batch.v1.PodFailurePolicyRuleArgs(
@@ -165,13 +171,5 @@ def once(
                 )
             ]
         ),
-        template=pods.template(
-            part,
-            identity,
-            account,
-            image,
-            restart_policy="Never",
-            affinity=None if shared_volume else near("backend"),
-            **spec,
-        ),
+        template=pods.template(component, workload, account, annotations=annotations, **spec),
     )

@@ -7,35 +7,11 @@ import msgspec
 
 from operations.kubectl import Kubectl, cluster
 from operations.program import ProgramError, output_of
+from outputs import Outputs
 
 
-class SecretRef(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a user and a password are kept in the stack's namespace; never their values."""
-
-    name: str
-    password_key: str
-    username_key: str | None = None
-
-
-class Stack(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A stack's outputs.
-
-    `surfaces` holds those that are exposed, of `api`, `app` and `docs`, each as an origin (`https://host`).
-    """
-
-    context: str | None = None
-    kubeconfig: str | None = None
-    namespace: str
-    backend_service: str
-    backend_port: int
-    surfaces: dict[str, str]
-    api_allow: tuple[str, ...]
-    superuser_secret: SecretRef
-    backup_cron_job: str | None = None
-
-    def __repr__(self) -> str:
-        """Without the kubeconfig, since a traceback may show it."""
-        return f"Stack(namespace={self.namespace!r})"
+class Stack(Outputs, frozen=True):
+    """A stack's outputs, and its namespace as `kubectl` reaches it."""
 
     @contextlib.contextmanager
     def kubectl(self) -> Iterator[Kubectl]:

@@ -14,7 +14,16 @@ import yaml
 from lab.layout import PROJECT, SIMULATED
 from tests.stack_files import stack_file
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "arguments.py", "components", "settings", "policies")
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "deployment.py",
+    "arguments.py",
+    "outputs.py",
+    "components",
+    "settings",
+    "policies",
+)
 
 
 def copy_program(folder: Path) -> Path:

@@ -51,6 +51,10 @@ def test_under_protection_a_violation_is_refused_before_its_resource_is_touched(
 
 
 EXTRA = """
+import pulumi_kubernetes as k8s
+
+here = pulumi.ResourceOptions(provider=k8s.Provider("careless"))
+namespace = "engine-careless"
 k8s.core.v1.PersistentVolumeClaim(
     "extra",
     metadata={"name": "extra", "namespace": namespace},

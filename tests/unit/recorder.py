@@ -7,12 +7,9 @@ out what was declared only after everything was.
 
 import asyncio
 import functools
-import gc
 import hashlib
 import json
-import runpy
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,9 @@ import pulumi
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
+
+from deployment import deploy
+from settings import load
 
 ROOT = Path(__file__).parents[2]
 SECRET_MARK = rpc._special_sig_key
@@ -80,7 +80,7 @@ class Program:
         return [declared for declared in self.resources.values() if declared.type.startswith("kubernetes:")]
 
     @property
-    def parts(self) -> set[str]:
+    def components(self) -> set[str]:
         """Component labels of everything that has pods."""
         return {
             template["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -106,12 +106,15 @@ class Program:
 
 
 class _Cluster(mocks.Mocks):
-    """Answers as the providers would; `before` is what the stack exported when it last came up."""
+    """Answers as the providers would; `before` is what the stack exported when it last came up, `refused` fails."""
 
-    def __init__(self, before: Mapping[str, Any]) -> None:
+    def __init__(self, before: Mapping[str, Any], refused: Collection[str]) -> None:
         self._before = dict(before)
+        self._refused = refused
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if args.name in self._refused:
+            raise RuntimeError(f"the cluster refuses {args.name}")
         outputs = dict(args.inputs)
         if args.typ.startswith("kubernetes:"):
             invented = {"name": f"{args.name}-{_digest(outputs)}"}
@@ -129,17 +132,14 @@ class _Cluster(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, program: Program, cluster: _Cluster, copies: int) -> None:
+    def __init__(self, program: Program, cluster: _Cluster) -> None:
         super().__init__(cluster)
         self._program = program
-        self._copies = copies
-        self._seen: Counter[str] = Counter()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type != "pulumi:pulumi:Stack":
-            self._seen[urn] += 1
-            if self._seen[urn] > self._copies:
+            if urn in self._program.resources:
                 raise AssertionError(f"duplicate URN {urn}")
             inputs = _plain(rpc.deserialize_properties(request.object, keep_unknowns=True))
             self._program.resources[urn] = Declared(urn, request.type, request.name, inputs, request)
@@ -160,35 +160,41 @@ def record(
     config: Mapping[str, str] | None = None,
     preview: bool = False,
     before: Mapping[str, Any] | None = None,
-    copies: int = 1,
+    secret: Mapping[str, str] | None = None,
+    refused: Collection[str] = (),
 ) -> Program:
     """Runs a program in a stack of its own and returns what it registered, once all of it is.
 
-    `copies` is how often it may register the same URN; the engine allows it once.
+    `config` is as the engine hands it over; `secret` holds keys of the stack file that were set with `--secret`.
+    Resources with a logical name in `refused` fail as if the cluster refused them, and so does the run.
     """
     recorded = Program()
 
     async def engine() -> None:
+        if refused:
+            # Whatever waits for the one that is refused fails too, and asyncio would print a traceback for each.
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         # A program that failed leaves outputs of its own, closed, event loop behind.
         SETTINGS.outputs.clear()
-        cluster = _Cluster(before or {})
+        cluster = _Cluster(before or {}, refused)
         mocks.set_mocks(
             cluster,
             project="skillflaw",
             stack="test",
             preview=preview,
-            monitor=_Monitor(recorded, cluster, copies),
+            monitor=_Monitor(recorded, cluster),
         )
         # The stack the SDK's mocks make is closed already; the program gets one of its own.
         set_root_resource(None)
-        pulumi.runtime.set_all_config(dict(config or {}), [])
+        secrets = {f"skillflaw:{key}": value for key, value in (secret or {}).items()}
+        pulumi.runtime.set_all_config({**(config or {}), **secrets}, list(secrets))
         await run_in_stack(lambda: program() and None)
 
     try:
         asyncio.run(engine())
-    finally:
-        # The program turns it off for its own process, not for one that runs hundreds of programs.
-        gc.enable()
+    except Exception:
+        if not refused:
+            raise
     return recorded
 
 
@@ -202,9 +208,10 @@ def _run(config: str, preview: bool) -> Program:
     return record(whole_program, config=engine_config(json.loads(config)), preview=preview)
 
 
-def whole_program() -> object:
-    """The program as the language host runs it."""
-    return runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+def whole_program() -> None:
+    """The program: what `__main__.py` does."""
+    for name, value in deploy(*load()).by_name().items():
+        pulumi.export(name, value)
 
 
 def engine_config(config: Mapping[str, Any]) -> dict[str, str]:

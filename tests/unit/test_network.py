@@ -77,7 +77,7 @@ def may_talk(program: Program, source: str, target: str) -> bool:
 
 def test_every_part_has_a_policy_that_closes_both_directions(closed):
     assert {declared.name for declared in closed.of("NetworkPolicy")} == {"network-closed"} | {
-        f"network-{part}" for part in closed.parts
+        f"network-{part}" for part in closed.components
     }
     for declared in closed.of("NetworkPolicy"):
         assert declared.inputs["spec"]["policyTypes"] == ["Ingress", "Egress"]
@@ -101,7 +101,10 @@ def test_exactly_the_pairs_that_really_talk_may(closed):
 
 def test_the_edge_reaches_public_parts_only(closed):
     reached = {
-        part: ports for part in closed.parts for peer, ports in peers(closed, part, "ingress") if peer == EDGE
+        part: ports
+        for part in closed.components
+        for peer, ports in peers(closed, part, "ingress")
+        if peer == EDGE
     }
     assert reached == {"backend": {7860}, "frontend": {8080}, "docs": {8080}}
 
@@ -111,16 +114,20 @@ def test_without_surfaces_the_edge_reaches_nothing():
     for section in ("surfaces", "edge"):
         del config[section]
     private = run(config | {"network": {}})
-    assert not [peer for part in private.parts for peer, _ in peers(private, part, "ingress") if peer == EDGE]
+    assert not [
+        peer for part in private.components for peer, _ in peers(private, part, "ingress") if peer == EDGE
+    ]
 
 
 def test_only_parts_that_call_by_name_may_ask_the_dns(closed):
-    asking = {part for part in closed.parts if any(peer == DNS for peer, _ in peers(closed, part, "egress"))}
+    asking = {
+        part for part in closed.components if any(peer == DNS for peer, _ in peers(closed, part, "egress"))
+    }
     assert asking == {"backend", "bootstrap", "backup", "frontend"}
 
 
 def test_the_outside_is_the_internet_without_private_ranges_and_without_metadata(closed):
-    for part in closed.parts:
+    for part in closed.components:
         for peer, ports in peers(closed, part, "egress"):
             if "ipBlock" in peer:
                 assert part in ("backend", "frontend")
@@ -142,18 +149,27 @@ def test_a_further_destination_is_open_to_those_only_who_use_state():
     program = lab(network={"edgeNamespace": "traefik", "egress": [{"cidr": "10.9.0.0/16", "ports": [5433]}]})
     reach = {
         part
-        for part in program.parts
+        for part in program.components
         for peer, ports in peers(program, part, "egress")
         if peer == {"ipBlock": {"cidr": "10.9.0.0/16"}} and ports == {5433}
     }
     assert reach == {"backend", "bootstrap", "backup"}
 
 
-def test_a_ui_that_proxies_inside_the_cluster_calls_the_backend_and_not_the_world():
-    program = lab(frontend={"port": 8080, "backendUrl": "http://skillflaw-backend:7860"})
+@pytest.mark.parametrize("host", ["skillflaw-backend", "skillflaw-backend.skillflaw.svc.cluster.local"])
+def test_a_ui_that_proxies_inside_the_cluster_calls_the_backend_and_not_the_world(host):
+    program = lab(frontend={"port": 8080, "backendUrl": f"http://{host}:7860"})
     assert may_talk(program, "frontend", "backend")
     assert len(peers(program, "frontend", "egress")) == 2
     assert any(peer == DNS for peer, _ in peers(program, "frontend", "egress"))
+
+
+@pytest.mark.parametrize("host", ["skillflaw-backend.example.com", "skillflaw-backendx:7860"])
+def test_a_ui_that_proxies_to_a_public_host_calls_the_world_and_not_the_backend(host):
+    program = lab(frontend={"port": 8080, "backendUrl": f"http://{host}"})
+    assert not may_talk(program, "frontend", "backend")
+    assert any(peer == EDGE for peer, _ in peers(program, "frontend", "egress"))
+    assert any("ipBlock" in peer for peer, _ in peers(program, "frontend", "egress"))
 
 
 def test_policies_can_be_left_to_others():
@@ -189,5 +205,5 @@ def test_the_documented_table_is_what_the_policies_say(closed):
         part: tuple(", ".join(sorted(cell.split(", "))) for cell in cells) for part, *cells in rows[2:]
     }
     assert documented == {
-        part: (told(closed, part, "ingress"), told(closed, part, "egress")) for part in closed.parts
+        part: (told(closed, part, "ingress"), told(closed, part, "egress")) for part in closed.components
     }

@@ -2,12 +2,30 @@
 
 import json
 import re
+import runpy
 
+import msgspec
 import pytest
+import yaml
 
+from outputs import Outputs
 from tests.edits import PROTECTED
 from tests.stack_files import stack_file
-from tests.unit.recorder import SECRET_MARK, SENTINEL, plain, run
+from tests.unit.force_new import FORCE_NEW, identity
+from tests.unit.recorder import (
+    ROOT,
+    SECRET_MARK,
+    SENTINEL,
+    Program,
+    engine_config,
+    plain,
+    record,
+    run,
+    whole_program,
+)
+
+STATES = ROOT / "tests" / "fixtures" / "states"
+RELEASES = sorted(STATES.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +57,25 @@ def test_the_program_composes_in_a_preview_too():
     assert run(config, preview=True).resources.keys() == run(config).resources.keys()
 
 
+def test_the_language_host_runs_what_the_recorder_runs(lab):
+    def main() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    program = record(main, config=engine_config(stack_file("lab")))
+    assert program.outputs == lab.outputs
+    assert {urn: it.inputs for urn, it in program.resources.items()} == {
+        urn: it.inputs for urn, it in lab.resources.items()
+    }
+
+
+# --- outputs -----------------------------------------------------------------------------------
+
+
+def on_the_wire(outputs: Outputs) -> dict:
+    """Outputs as the engine keeps them."""
+    return json.loads(json.dumps(outputs.by_name()))
+
+
 def test_the_outputs_are_what_operations_read(lab):
     names = "context namespace backendService backendPort surfaces apiAllow superuserSecret"
     assert set(lab.outputs) == {
@@ -50,6 +87,64 @@ def test_the_outputs_are_what_operations_read(lab):
         "frozen",
     }
     assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
+
+
+@pytest.mark.parametrize("name", ["lab", "dev"])
+def test_outputs_that_are_written_are_read_back_whole(name):
+    exported = run(stack_file(name)).outputs
+    assert on_the_wire(msgspec.convert(exported, Outputs)) == exported
+
+
+def test_a_kubeconfig_is_exported_as_a_secret_and_shown_nowhere():
+    program = record(
+        whole_program, config=engine_config(stack_file("lab")), secret={"kubeconfig": "clusters: [hidden]"}
+    )
+    assert SECRET_MARK in program.outputs["kubeconfig"]
+    outputs = msgspec.convert(plain(program.outputs), Outputs)
+    assert outputs.kubeconfig == "clusters: [hidden]"
+    assert "hidden" not in repr(outputs)
+
+
+@pytest.mark.parametrize("refused", ["database-claim", "bootstrap", "backend", "network-redis"])
+def test_a_run_that_failed_exports_nothing_that_the_next_one_compares_with(refused):
+    program = record(whole_program, config=engine_config(stack_file("lab")), refused=[refused])
+    assert not program.outputs.keys() & {"frozen", "generatedKey"}
+
+
+# --- releases ----------------------------------------------------------------------------------
+
+
+def without_stack(urn: str) -> str:
+    """Types and name of a URN, without the stack that the SDK's mocks count among the types."""
+    return "::".join(urn.split("::")[2:]).removeprefix("pulumi:pulumi:Stack$")
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=lambda release: release.name)
+def released(request) -> tuple[list[dict], Program]:
+    """The resources of a released version's state, and what this version registers for the same stack file."""
+    state = json.loads((request.param / "state.json").read_text())
+    config = yaml.safe_load((request.param / "Pulumi.released.yaml").read_text())["config"]
+    sections = {
+        key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
+    }
+    return state["deployment"]["resources"], run(sections)
+
+
+def test_what_was_released_keeps_its_urns_and_whatever_replaces_an_object(released):
+    resources, program = released
+    now = {without_stack(urn): declared for urn, declared in program.resources.items()}
+    for resource in resources:
+        if resource["type"].startswith(("pulumi:pulumi:", "pulumi:providers:")):
+            continue
+        declared = now[without_stack(resource["urn"])]
+        if declared.kind in FORCE_NEW and resource["type"].startswith("kubernetes:"):
+            assert identity(declared.kind, resource["inputs"]) == identity(declared.kind, declared.inputs)
+
+
+def test_outputs_of_what_was_released_can_be_read(released):
+    resources, _ = released
+    (stack,) = [resource for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
+    assert on_the_wire(msgspec.convert(stack["outputs"], Outputs)) == stack["outputs"]
 
 
 def test_a_stack_without_public_surfaces_still_runs_the_backend():
@@ -225,7 +320,9 @@ def test_without_protection_nothing_stays_behind(lab):
     assert not any(declared.request.protect or declared.request.retainOnDelete for declared in lab.objects)
 
 
-@pytest.mark.parametrize("name", ["secret-key-bytes", "superuser-password", "database-password"])
+@pytest.mark.parametrize(
+    "name", ["secret-key-bytes", "superuser-password", "database-password", "cache-password"]
+)
 def test_a_generated_secret_is_never_generated_again(lab, name):
     (declared,) = [declared for declared in lab.resources.values() if declared.name == name]
     assert set(declared.inputs) <= set(declared.request.ignoreChanges)

@@ -1,0 +1,61 @@
+"""Who opens connections to whom: one table, from which the network policies are made."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from . import names
+
+EDGE = "edge"
+"""The ingress controller or the Gateway, and the public hosts behind it."""
+INTERNET = "internet"
+"""Web servers outside the cluster."""
+RANGES = "ranges"
+"""The ranges that the stack file names: external state, model servers, proxies."""
+OUTSIDE = frozenset({EDGE, INTERNET, RANGES})
+
+
+class Connection(NamedTuple):
+    """A source that opens TCP connections to a target: components, or one of `OUTSIDE`."""
+
+    source: str
+    target: str
+    port: int | None = None
+    """The target's port; None where the stack file or the outside decides it."""
+
+
+STATE = (
+    Connection(names.BACKEND, names.DATABASE, names.DATABASE_PORT),
+    Connection(names.BACKEND, names.CACHE, names.CACHE_PORT),
+    Connection(names.BOOTSTRAP, names.DATABASE, names.DATABASE_PORT),
+    Connection(names.BOOTSTRAP, names.CACHE, names.CACHE_PORT),
+    Connection(names.BACKUP, names.DATABASE, names.DATABASE_PORT),
+    Connection(names.BACKEND, RANGES),
+    Connection(names.BOOTSTRAP, RANGES),
+    Connection(names.BACKUP, RANGES),
+)
+FLOWS = (Connection(names.BACKEND, INTERNET),)
+PROXY_INSIDE = (Connection(names.FRONTEND, names.BACKEND, names.BACKEND_PORT),)
+"""A web UI whose server proxies to the backend's Service."""
+PROXY_OUTSIDE = (Connection(names.FRONTEND, EDGE), Connection(names.FRONTEND, INTERNET))
+"""A web UI whose server proxies to a public host, of this stack or of another."""
+
+
+def connections(
+    components: Collection[str], *, public: Collection[str], proxy_inside: bool
+) -> tuple[Connection, ...]:
+    """The connections between the components that exist.
+
+    `public` holds the components that routes lead to; `proxy_inside` is whether the web UI proxies to the Service.
+    """
+    proxy = PROXY_INSIDE if proxy_inside else PROXY_OUTSIDE
+    edge = [Connection(EDGE, component) for component in public]
+    known = OUTSIDE | set(components)
+    return tuple(row for row in (*STATE, *FLOWS, *proxy, *edge) if {row.source, row.target} <= known)
+
+
+def is_backend(url: str, namespace: str) -> bool:
+    """Whether a URL leads to the backend's Service: by its short name or a longer one of the same namespace."""
+    service = names.prefixed(names.BACKEND)
+    longer = (f"{service}.{namespace}{suffix}" for suffix in ("", ".svc", ".svc.cluster.local"))
+    return (urlsplit(url).hostname or "").removesuffix(".") in (service, *longer)

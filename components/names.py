@@ -1,0 +1,34 @@
+"""Every physical name and port of the stack, once.
+
+Kubernetes cannot rename an object: whoever changes a name here replaces what bears it, its data included.
+"""
+
+BACKEND = "backend"
+FRONTEND = "frontend"
+DOCS = "docs"
+BOOTSTRAP = "bootstrap"
+BACKUP = "backup"
+DATABASE = "postgresql"
+CACHE = "redis"
+
+BACKEND_PORT = 7860
+DATABASE_PORT = 5432
+CACHE_PORT = 6379
+
+NAMESPACE = "skillflaw"
+BACKEND_CLAIM = "skillflaw-backend-data"
+DATABASE_CLAIM = "postgresql-data"
+BACKUP_CLAIM = "skillflaw-backups"
+
+SECRET_KEY = "skillflaw_secret_key"  # noqa: S105 - a key's name
+"""Key inside the generated Secret, and file name in the pods."""
+
+
+def prefixed(component: str) -> str:
+    """The name of a component's objects; those of the database and the cache bear the guide's names instead."""
+    return f"skillflaw-{component}"
+
+
+def certificate(surface: str) -> str:
+    """The Secret in which cert-manager keeps the certificate of a surface's host."""
+    return f"skillflaw-{surface}-tls"

@@ -1,0 +1,125 @@
+"""The composition: which components there are, and what each one is given of another."""
+
+from typing import TypeVar, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+import arguments
+from components.backend import Backend
+from components.backup import Backup
+from components.bootstrap import Bootstrap
+from components.cache import InClusterCache, InClusterCacheArgs
+from components.database import InClusterDatabase, InClusterDatabaseArgs
+from components.docs import Docs
+from components.frontend import Frontend
+from components.gateway import GatewayEdge
+from components.ingress import IngressEdge, IngressEdgeArgs
+from components.namespace import Namespace
+from components.network import Network
+from components.protection import Protection
+from components.runtime import Runtime
+from components.secret_key import SecretKey
+from components.storage import Storage
+from components.superuser import Superuser
+from outputs import Outputs, SecretRef
+from settings.frozen import frozen
+from settings.load import Live, Secrets
+from settings.sections import Settings
+
+T = TypeVar("T")
+
+
+def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
+    """Declares everything that a stack file asks for.
+
+    No component stands around the components, so their URNs are those of the released versions. Values of the result
+    that only the engine knows are `pulumi.Output`s.
+    """
+    cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
+    here = pulumi.ResourceOptions(provider=cluster)
+
+    home = Namespace("namespace", arguments.namespace(settings), here)
+    namespace = home.name
+    key = SecretKey("secret-key", arguments.secret_key(settings, namespace, live), here)
+    superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
+    storage = Storage("storage", arguments.storage(settings, namespace), here)
+    everything: list[pulumi.Resource] = [home, key, superuser, storage]
+
+    database = arguments.database(settings, namespace)
+    if isinstance(database, InClusterDatabaseArgs):
+        everything.append(postgresql := InClusterDatabase("database", database, here))
+        database = postgresql.state
+    cache = arguments.cache(settings, namespace)
+    if isinstance(cache, InClusterCacheArgs):
+        everything.append(redis := InClusterCache("cache", cache, here))
+        cache = redis.state
+
+    runtime = Runtime(
+        "runtime",
+        arguments.runtime(
+            settings,
+            namespace,
+            storage=storage,
+            secret_key=key.reference,
+            database=database,
+            cache=cache,
+            superuser=superuser,
+        ),
+        here,
+    )
+    ready = [*database.ready, *(cache.ready if cache else ())]
+    bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, runtime, after=ready), here)
+    backend = Backend("backend", arguments.backend(settings, runtime, bootstrap=bootstrap.job), here)
+    everything += [runtime, bootstrap, backend]
+    targets = [backend.target]
+
+    if ui := arguments.frontend(settings, namespace):
+        everything.append(frontend := Frontend("frontend", ui, here))
+        targets.append(frontend.target)
+    if pages := arguments.docs(settings, namespace):
+        everything.append(docs := Docs("docs", pages, here))
+        targets.append(docs.target)
+    copies = arguments.backup(settings, namespace, storage=storage, database=database)
+    if copies:
+        everything.append(backup := Backup("backup", copies, here))
+
+    routes = arguments.edge(settings, namespace, runtime, targets)
+    if isinstance(routes, IngressEdgeArgs):
+        everything.append(IngressEdge("edge", routes, here))
+    elif routes:
+        everything.append(GatewayEdge("edge", routes, here))
+    if policies := arguments.network(settings, namespace, targets, public=routes.public if routes else ()):
+        everything.append(Network("network", policies, here))
+    protection = Protection("protection", arguments.protection(settings, everything), here)
+
+    surfaces = settings.surfaces
+    return Outputs(
+        context=settings.cluster.context,
+        kubeconfig=_known_later(secrets.kubeconfig) if secrets.kubeconfig else None,
+        namespace=_known_later(pulumi.Output.from_input(namespace)),
+        backend_service=backend.target.service,
+        frontend_service=frontend.target.service if ui else None,
+        docs_service=docs.target.service if pages else None,
+        backend_port=backend.target.port,
+        surfaces={name: f"https://{row.host}" for name, row in surfaces.present().items()},
+        api_allow=surfaces.api.allow if surfaces.api else (),
+        backup_cron_job=_known_later(backup.name) if copies else None,
+        superuser_secret=SecretRef(
+            name=_known_later(pulumi.Output.from_input(superuser.password.name)),
+            password_key=superuser.password.key,
+            username_key=superuser.username_key,
+        ),
+        # The next run compares with these, so a run that failed leaves those of the run before.
+        generated_key=_known_later(protection.once_complete(key.generated)),
+        frozen=_known_later(
+            protection.once_complete(
+                frozen(settings.namespace, settings.storage, settings.database, settings.backend)
+            )
+        ),
+    )
+
+
+def _known_later(value: pulumi.Output[T]) -> T:
+    """The value as a reader of the outputs sees it, once the engine has put it in the place of its `Output`."""
+    return cast(T, value)
