@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from unittest import mock
 from urllib.parse import urlsplit
 
 import httpx2
@@ -68,5 +67,8 @@ def resolved(hosts: set[str], address: str | None) -> Iterator[None]:
         name = host.decode() if isinstance(host, bytes) else host
         return resolve(address if address and name in hosts else host, *args, **kwargs)
 
-    with mock.patch.object(socket, "getaddrinfo", overridden):
+    socket.getaddrinfo = overridden
+    try:
         yield
+    finally:
+        socket.getaddrinfo = resolve
