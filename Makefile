@@ -35,14 +35,14 @@ live: environment
 elsewhere: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
-	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit
+	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit tests/lab
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated
 	@$(PYTHON) -m bench
 
 unit: environment
-	$(PYTHON) -m pytest tests/unit
+	$(PYTHON) -m pytest tests/unit tests/lab
 
 lint: environment
 	$(PYTHON) -m ruff check

@@ -1,15 +1,16 @@
 """The committed stack files, as the rings read them."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lab.layout import PROJECT
+ROOT = Path(__file__).parents[1]
 
 
 def stack_file(name: str) -> dict[str, Any]:
     """The sections of a committed stack file."""
-    config = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())["config"]
+    config = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
     return {
         key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
     }

@@ -10,7 +10,6 @@ import pytest
 import typer
 import yaml
 
-from lab.toolchain.catalogue import PULUMI
 from operations.__main__ import app
 from tests.edits import EDITS, edited
 from tests.stack_files import stack_file
@@ -196,11 +195,6 @@ def test_every_step_is_a_command_of_the_project():
 def test_no_step_pastes_an_expression_into_the_shell():
     pasted = {expression for step in runs() for expression in re.findall(r"\$\{\{\s*(.*?)\s*\}\}", step)}
     assert pasted == set()
-
-
-def test_the_engine_of_the_workflows_is_the_one_of_the_tests():
-    prepare = yaml.safe_load((ROOT / ".github" / "actions" / "prepare" / "action.yml").read_text())
-    assert prepare["runs"]["steps"][0]["with"]["pulumi-version"] == PULUMI
 
 
 PULUMI_PROGRAM = """#!/bin/sh
