@@ -113,3 +113,122 @@ def edited(edits: dict[str, Any]) -> dict[str, Any]:
         else:
             holder[last] = value
     return config
+
+
+# --- every key ---------------------------------------------------------------------------------
+
+
+def _resources(number: int) -> dict[str, Any]:
+    """Quantities that no other workload has."""
+    return {
+        "requests": {"cpu": f"{number}1m", "memory": f"{number}1Mi", "ephemeral-storage": f"{number}2Mi"},
+        "limits": {"cpu": f"{number}3m", "memory": f"{number}3Mi", "ephemeral-storage": f"{number}4Mi"},
+    }
+
+
+VALUES: dict[str, dict[str, Any]] = {
+    "state in the cluster, routes by Ingress": {
+        "cluster": {"context": "some-context"},
+        "namespace": {"name": "some-namespace"},
+        "images": {
+            **{name: f"some/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")},
+            "pullSecret": "some-pull-secret",
+        },
+        "surfaces": {
+            name: {"host": f"some-{name}.test", "tls": {"secretName": f"some-{name}-tls"}}
+            for name in ("api", "app", "docs")
+        },
+        "edge": {"ingress": {"className": "some-class"}, "annotations": {"some/annotation": "some words"}},
+        "backend": {
+            "uid": 23001,
+            "gid": 23002,
+            "scale": {"replicas": 37},
+            "resources": _resources(71),
+            "env": {"SOME_SETTING": "some-value"},
+            "longestFlowSeconds": 1311,
+            "preStopSeconds": 97,
+            "probes": {path: f"/some-{path}" for path in ("startup", "readiness", "liveness")},
+        },
+        "frontend": {
+            "uid": 23003,
+            "gid": 23004,
+            "replicas": 38,
+            "port": 8311,
+            "resources": _resources(72),
+            "backendUrl": "https://some-backend.test",
+        },
+        "docs": {"uid": 23005, "gid": 23006, "replicas": 39, "port": 8312, "resources": _resources(73)},
+        "database": {
+            "inCluster": {
+                "uid": 23007,
+                "gid": 23008,
+                "size": "711Gi",
+                "className": "some-database-class",
+                "resources": _resources(74),
+            },
+            "maxConnections": 9311,
+            "poolSize": 57,
+            "maxOverflow": 58,
+        },
+        "cache": {"inCluster": {"uid": 23009, "gid": 23010, "memory": "777Mi"}},
+        "storage": {"size": "712Gi", "className": "some-storage-class"},
+        "secretKey": {"acceptLoss": "00112233445566ff"},
+        "superuser": {"username": "some-admin"},
+        "backup": {
+            "schedule": "59 23 31 12 7",
+            "keep": 313,
+            "size": "713Gi",
+            "className": "some-backup-class",
+            "resources": _resources(75),
+        },
+        "network": {"edgeNamespace": "some-edge", "egress": [{"cidr": "10.77.0.0/16", "ports": [7533]}]},
+    },
+    "state outside the cluster, routes by Gateway": {
+        "edge": {
+            "gateway": {
+                "name": "some-gateway",
+                "namespace": "some-gateways",
+                "listener": "some-listener",
+                "redirectListener": "some-plain-listener",
+            }
+        },
+        "backend": {"scale": {"min": 31, "max": 32, "cpuPercent": 73}},
+        "database": {"external": {"secretName": "some-database", "key": "some-database-url"}},
+        "cache": {"external": {"secretName": "some-cache", "key": "some-cache-url"}},
+        "storage": {"existingClaim": "some-claim"},
+        "secretKey": {
+            "existing": {"secretName": "some-key", "key": "some-key-file", "version": "some-version"}
+        },
+        "superuser": {"password": {"secretName": "some-password", "key": "some-password-key"}},
+        "backup": {"schedule": "0 3 * * *", "existingClaim": "some-backup-claim"},
+        "network": {
+            "edgeNamespace": "some-gateways",
+            "egress": [{"cidr": "10.77.0.0/16", "ports": [5432, 6379]}],
+        },
+    },
+    "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
+}
+"""Sections with values that appear nowhere else: each must be found in what the program then declares."""
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "namespace.create": {"namespace.create": False},
+    "images.pullPolicy": {"images.pullPolicy": "Always"},
+    "surfaces.api.allow": {"surfaces.api.allow": ["run"]},
+    "edge.awaitAddress": {"edge.awaitAddress": True},
+    "storage.accessMode": {"storage.accessMode": "ReadWriteOnce", "backend.scale.replicas": 1},
+    "cache.none": {"cache": {"none": True}, "backend.scale.replicas": 1},
+    "network.policies": {"network.policies": False},
+    "protection.enabled": {
+        "protection.enabled": True,
+        "backend.scale.replicas": 1,
+        "surfaces": {"api": {"host": "api.skillflaw.test"}},
+    },
+}
+"""Edits of the lab's stack file by the key of which they show the effect, for keys that hold one of a few words."""
+
+RULED = {
+    "images.registries": "which images the policy pack lets pass",
+    "surfaces.docs.public": "whether protection lets the documentation be public",
+    "protection.migrating": "which choices of a live stack may change",
+}
+"""Keys that are there for rules and policies alone, and what they decide."""

@@ -1,0 +1,88 @@
+"""Every key of a stack file has an effect on what the program declares."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+
+from settings.sections import Section, Settings
+from settings.shape import keys, sections_of
+from tests.edits import CHOICES, RULED, VALUES, edited
+from tests.stack_files import stack_file
+from tests.unit.recorder import Program, plain, run
+
+
+def sections_below(kind: Any) -> list[type[Section]]:
+    """Sections that a key holds, alone, as one of several or in a list."""
+    if get_origin(kind) in (Annotated, tuple):
+        return [section for inner in get_args(kind) for section in sections_below(inner)]
+    return sections_of(kind)
+
+
+def paths(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
+    """Dotted paths of the keys that hold no section."""
+    for key, field in keys(section).items():
+        below = sections_below(field.type)
+        for inner in below:
+            yield from paths(inner, f"{above}{key}.")
+        if not below:
+            yield f"{above}{key}"
+
+
+PATHS = set(paths())
+
+
+def values(sections: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each path of a stack file's sections that the type of sections ends at, and a value there."""
+    if isinstance(sections, list):
+        for item in sections:
+            yield from values(item, path)
+    elif isinstance(sections, dict) and path not in PATHS:
+        for key, value in sections.items():
+            yield from values(value, f"{path}.{key}".lstrip("."))
+    elif isinstance(sections, dict):
+        for pair in sections.items():
+            yield from ((path, word) for word in pair)
+    else:
+        yield path, sections
+
+
+def declared(program: Program) -> dict[str, Any]:
+    """What the engine would get: inputs, and whether it protects and keeps."""
+    return {
+        urn: (plain(it.inputs), it.request.protect, it.request.retainOnDelete)
+        for urn, it in program.resources.items()
+    }
+
+
+def says(program: Program, value: Any) -> bool:
+    """Whether a value appears as a word in anything declared."""
+    return bool(
+        re.search(rf"(?<![\w]){re.escape(str(value))}(?![\w])", json.dumps(list(declared(program).values())))
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "variant"),
+    [(path, value, variant) for variant, sections in VALUES.items() for path, value in values(sections)],
+)
+def test_a_value_arrives_in_what_is_declared(path, value, variant):
+    assert path in PATHS
+    lab = stack_file("lab")
+    assert says(run(lab | VALUES[variant]), value)
+    known = {("edge.ingress.className", "traefik"), ("backup.schedule", "0 3 * * *")}
+    assert (path, value) in known or not says(run(lab), value)
+
+
+@pytest.mark.parametrize("path", CHOICES)
+def test_a_choice_changes_what_is_declared(path):
+    edits = CHOICES[path]
+    without = {key: value for key, value in edits.items() if key != path and not path.startswith(f"{key}.")}
+    assert declared(run(edited(edits))) != declared(run(edited(without)))
+
+
+def test_every_key_has_an_effect_or_says_which_rule_it_is_for():
+    shown = {path for sections in VALUES.values() for path, _ in values(sections)}
+    assert shown | CHOICES.keys() | RULED.keys() == PATHS
