@@ -193,9 +193,12 @@ VALUES: dict[str, dict[str, Any]] = {
             }
         },
         "backend": {"scale": {"min": 31, "max": 32, "cpuPercent": 73}},
-        "database": {"external": {"secretName": "some-database", "key": "some-database-url"}},
+        "database": {
+            "external": {"secretName": "some-database", "key": "some-database-url"},
+            "maxConnections": 9312,
+        },
         "cache": {"external": {"secretName": "some-cache", "key": "some-cache-url"}},
-        "storage": {"existingClaim": "some-claim"},
+        "storage": {"existingClaim": "some-claim", "accessMode": "ReadWriteMany"},
         "secretKey": {
             "existing": {"secretName": "some-key", "key": "some-key-file", "version": "some-version"}
         },

@@ -1,0 +1,93 @@
+"""Argument classes default to what a stack file defaults to, so that a library's user need not type it again."""
+
+from typing import Any
+
+import arguments
+from components import backup, cache, database, runtime, web
+from components.backend import Autoscaling, BackendArgs
+from components.backup import BackupArgs
+from components.bootstrap import BootstrapArgs
+from components.cache import InClusterCacheArgs
+from components.database import InClusterDatabaseArgs
+from components.frontend import FrontendArgs
+from components.namespace import NamespaceArgs
+from components.pods import Resources, Workload
+from components.protection import ProtectionArgs
+from components.references import Image, SecretKeyRef, State
+from components.runtime import RuntimeArgs
+from components.secret_key import SecretKeyArgs
+from components.storage import StorageArgs
+from components.superuser import SuperuserArgs
+from components.web import WebArgs
+from settings import sections
+from settings.load import Live
+
+IMAGES = {name: f"some/{name}" for name in ("backend", "frontend", "docs", "postgres", "redis")}
+URL = State(url=SecretKeyRef(name="some-secret", key="url"))
+ANY: Any = object()
+
+
+def settings(**given: sections.Section) -> sections.Settings:
+    """A stack file that says no more than it must."""
+    return sections.Settings(
+        cluster=sections.Cluster(context="some-context"),
+        images=sections.Images(**IMAGES),
+        database=sections.Database(in_cluster=sections.InClusterDatabase()),
+        cache=sections.Cache(in_cluster=sections.InClusterCache()),
+        **given,
+    )
+
+
+def workload(image: str, resources: Resources) -> Workload:
+    return Workload(namespace="ns", image=Image(reference=IMAGES[image]), resources=resources)
+
+
+def test_what_holds_state_defaults_to_the_stack_files_defaults():
+    file = settings()
+    live = Live(frozen={}, generated_key=False)
+    assert arguments.namespace(file) == NamespaceArgs()
+    assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(namespace="ns")
+    assert arguments.superuser(file, "ns") == SuperuserArgs(namespace="ns")
+    assert arguments.storage(file, "ns") == StorageArgs(namespace="ns")
+    assert arguments.database(file, "ns") == InClusterDatabaseArgs(
+        workload=workload("postgres", database.RESOURCES)
+    )
+    assert arguments.cache(file, "ns") == InClusterCacheArgs(workload=workload("redis", cache.RESOURCES))
+    assert arguments.protection(file, []) == ProtectionArgs(everything=[])
+
+
+def test_the_application_defaults_to_the_stack_files_defaults():
+    file = settings()
+    common = {"storage": ANY, "secret_key": ANY, "database": URL, "cache": None, "superuser": ANY}
+    assert arguments.runtime(file, "ns", **common) == RuntimeArgs(
+        workload=workload("backend", runtime.RESOURCES), **common
+    )
+    assert arguments.bootstrap(file, ANY, after=()) == BootstrapArgs(runtime=ANY)
+    assert arguments.backend(file, ANY, bootstrap=ANY) == BackendArgs(runtime=ANY, bootstrap=ANY)
+
+
+def test_an_autoscaler_defaults_to_the_stack_files_target():
+    file = settings(backend=sections.Backend(scale=sections.AutoScale(min=2, max=3)))
+    assert arguments.backend(file, ANY, bootstrap=ANY).scale == Autoscaling(min_replicas=2, max_replicas=3)
+
+
+def test_backups_default_to_the_stack_files_defaults():
+    file = settings(backup=sections.Backup(schedule="0 3 * * *"))
+    assert arguments.backup(file, "ns", storage=ANY, database=URL) == BackupArgs(
+        workload=workload("postgres", backup.RESOURCES),
+        storage=ANY,
+        database_url=URL.url,
+        images=[IMAGES["backend"], IMAGES["postgres"]],
+        schedule="0 3 * * *",
+    )
+
+
+def test_web_servers_default_to_the_stack_files_defaults():
+    surfaces = sections.Surfaces(
+        app=sections.AppSurface(host="app.test"), docs=sections.DocsSurface(host="docs.test")
+    )
+    file = settings(surfaces=surfaces, frontend=sections.Frontend(backend_url="https://api.test"))
+    assert arguments.docs(file, "ns") == WebArgs(workload=workload("docs", web.RESOURCES))
+    assert arguments.frontend(file, "ns") == FrontendArgs(
+        workload=workload("frontend", web.RESOURCES), backend_url="https://api.test"
+    )
