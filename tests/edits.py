@@ -192,7 +192,7 @@ VALUES: dict[str, dict[str, Any]] = {
                 "redirectListener": "some-plain-listener",
             }
         },
-        "backend": {"scale": {"min": 31, "max": 32, "cpuPercent": 73}},
+        "backend": {"scale": {"min": 61, "max": 62, "cpuPercent": 73}},
         "database": {
             "external": {"secretName": "some-database", "key": "some-database-url"},
             "maxConnections": 9312,
@@ -206,7 +206,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "backup": {"schedule": "0 3 * * *", "existingClaim": "some-backup-claim"},
         "network": {
             "edgeNamespace": "some-gateways",
-            "egress": [{"cidr": "10.77.0.0/16", "ports": [5432, 6379]}],
+            "egress": [{"cidr": "10.77.0.0/16", "ports": [7534]}],
         },
     },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},

@@ -35,6 +35,7 @@ PATHS = set(paths())
 NOT_NEW = {
     ("edge.ingress.className", "traefik"),
     ("backup.schedule", "0 3 * * *"),
+    ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),
 }
 """Values that a variant needs and does not show."""
