@@ -1,5 +1,5 @@
 """What the program costs: `python -m bench`, on the simulated lab.
 
 Lives here: measurements, each a ratio or a difference of things measured in the same run. Never here: tests, since
-a machine that others use makes a timed test lie.
+a machine that is shared makes a timed test lie.
 """

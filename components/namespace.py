@@ -14,7 +14,7 @@ POD_SECURITY_VERSION = "v1.36"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceArgs:
-    """Which namespace, and whose it is."""
+    """The namespace, and who makes it."""
 
     name: str = names.NAMESPACE
     """Its name."""

@@ -40,7 +40,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """Which pods there are, and which connections they need."""
+    """The pods that there are, and the connections they need."""
 
     namespace: pulumi.Input[str]
     """Namespace of the pods."""

@@ -13,7 +13,7 @@ from .references import SecretKeyRef
 
 @dataclass(frozen=True, kw_only=True)
 class SecretKeyArgs:
-    """Which key is used, and whether a generated one is kept."""
+    """The key that is used, and whether a generated one is kept."""
 
     namespace: pulumi.Input[str]
     """Namespace of the Secret."""
