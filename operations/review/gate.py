@@ -26,6 +26,8 @@ def as_json(reviews: Sequence[Review]) -> str:
 def unreviewed(reviews: Sequence[Review], file: Path) -> list[str]:
     """What these reviews hold that an earlier one (the file `as_json` wrote) did not show, a sentence each.
 
+    A preview that failed shows nothing that could be agreed to, so its errors are always among them.
+
     Raises:
         PreviewError: the file is no review.
     """
@@ -34,7 +36,10 @@ def unreviewed(reviews: Sequence[Review], file: Path) -> list[str]:
         return [
             f"{review.stack}: {what}"
             for review in reviews
-            for what in sorted(_facts(asdict(review)) - _facts(earlier.get(review.stack, {})))
+            for what in (
+                *(f"the preview failed: {error}" for error in review.errors),
+                *sorted(_facts(asdict(review)) - _facts(earlier.get(review.stack, {}))),
+            )
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PreviewError(f"{file} is no review that `--format=json` wrote: {error!r}") from None
@@ -43,5 +48,4 @@ def unreviewed(reviews: Sequence[Review], file: Path) -> list[str]:
 def _facts(review: dict[str, Any]) -> set[str]:
     """What a reviewer had to agree to."""
     lost = {f"{row['op']}s {row['name']}" for row in review.get("lost", ())}
-    failures = {f"the preview failed: {error}" for error in review.get("errors", ())}
-    return lost | failures | set(review.get("warnings", ()))
+    return lost | set(review.get("warnings", ()))

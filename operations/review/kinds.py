@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from operations.review.preview import Step
+from operations.review.preview import Step, type_of
 
 HOLDS_STATE = {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
 """Kinds of Kubernetes objects that data goes with."""
@@ -25,7 +25,7 @@ def generators(step: Step) -> frozenset[str]:
     """URNs of the generated values that a Secret carries."""
     if step.kind != "Secret":
         return frozenset()
-    return frozenset(urn for urn in step.depends_on if _type(urn).startswith("random:"))
+    return frozenset(urn for urn in step.depends_on if type_of(urn).startswith("random:"))
 
 
 def holds_state(step: Step) -> bool:
@@ -42,7 +42,3 @@ def is_version(step: Step, lost: Collection[str]) -> bool:
     """
     renewed = holds_state(step) and generators(step) & set(lost)
     return step.op == "replace" and step.kind in VERSIONED and step.named_by_content and not renewed
-
-
-def _type(urn: str) -> str:
-    return urn.split("::")[2].rpartition("$")[2]

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from operations.review import mask
 from operations.review.kinds import generators, holds_state, is_version, loses
-from operations.review.preview import UNKNOWN, Change, Preview, Step, parts
+from operations.review.preview import UNKNOWN, UNTOUCHED, Change, Preview, Step, at, parts
 
 ROLLED = {"Deployment", "StatefulSet", "DaemonSet"}
 ROUTES = {"Ingress", "HTTPRoute"}
@@ -95,7 +95,7 @@ def failed(stack: str, reason: str) -> Review:
 
 
 def judge(preview: Preview) -> Review:
-    steps = [step for step in preview.steps if step.is_object and step.op not in ("same", "refresh", "read")]
+    steps = [step for step in preview.steps if step.is_object and step.op not in UNTOUCHED]
     gone = {step.urn for step in steps if loses(step)}
     versions = [step for step in steps if is_version(step, gone)]
     lost = [step for step in steps if loses(step) and holds_state(step) and step not in versions]
@@ -149,10 +149,10 @@ def _text(value: Any) -> str | None:
 
 def _warnings(preview: Preview, steps: Sequence[Step], told: Sequence[Step]) -> Iterator[str]:
     for step in steps:
-        if step.kind in ROUTES and (opened := _hosts(step.new) - _hosts(step.old)):
+        if step.kind in ROUTES and (opened := _hosts(step.after) - _hosts(step.before)):
             yield f"opens {', '.join(sorted(opened))} ({step.name})"
     for step in preview.steps:
-        if step.old.get("protect") and step.new and not step.new.get("protect") and holds_state(step):
+        if step.old and step.old.protect and step.new and not step.new.protect and holds_state(step):
             yield f"takes the protection from {step.name}"
     for step in steps:
         if _rolls_pods(step) and _how(step) != ONE_BY_ONE:
@@ -164,9 +164,13 @@ def _warnings(preview: Preview, steps: Sequence[Step], told: Sequence[Step]) -> 
         yield f"deletes {', '.join(deleted)}"
 
 
-def _hosts(state: Any) -> set[str]:
-    spec = (state.get("inputs") or {}).get("spec") or {}
-    return {*spec.get("hostnames", ()), *(rule["host"] for rule in spec.get("rules", ()) if "host" in rule)}
+def _hosts(inputs: dict[str, Any]) -> set[str]:
+    rules = [at(rule, "host") for rule in _list(at(inputs, "spec", "rules"))]
+    return {host for host in [*_list(at(inputs, "spec", "hostnames")), *rules] if isinstance(host, str)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 # --- pods --------------------------------------------------------------------------------------
@@ -180,8 +184,8 @@ def _rolls_pods(step: Step) -> bool:
 def _how(step: Step) -> str:
     if step.kind == "StatefulSet":
         return "in place"
-    strategy = (step.inputs.get("spec") or {}).get("strategy") or {}
-    return "all at once" if strategy.get("type") == "Recreate" else ONE_BY_ONE
+    recreate = at(step.state.inputs, "spec", "strategy", "type") == "Recreate"
+    return "all at once" if recreate else ONE_BY_ONE
 
 
 def _rolls(steps: Sequence[Step], versions: Sequence[Step]) -> Iterator[Roll]:
@@ -208,14 +212,12 @@ def _reasons(step: Step, versions: Sequence[Step]) -> Iterator[str]:
     read = [version for version in versions if version.kind != "Job" and version.urn in step.depends_on]
     for version in read:
         yield _new_version(version)
-    renamed = [_named(state) for version in versions for state in (version.old, version.new)]
+    renamed = [
+        at(inputs, "metadata", "name") for version in versions for inputs in (version.before, version.after)
+    ]
     for change in inside:
         if change not in images and change.old not in renamed and change.new not in (*renamed, UNKNOWN):
             yield change.path.removeprefix("spec.template.").removeprefix("spec.")
-
-
-def _named(state: Mapping[str, Any]) -> str | None:
-    return ((state.get("inputs") or {}).get("metadata") or {}).get("name")
 
 
 def _image(reference: Any) -> str:
@@ -225,6 +227,6 @@ def _image(reference: Any) -> str:
 
 def _new_version(version: Step) -> str:
     paths = [parts(change.path) for change in version.changes]
-    keys = [str(path[1]) for path in paths if path[0] in ("data", "stringData") and len(path) > 1]
+    keys = [str(path[1]) for path in paths if path[:1] in (["data"], ["stringData"]) and len(path) > 1]
     same = " (same generated value)" if generators(version) else ""
     return f"new version of {version.name}{same}: {', '.join(keys) or 'its data'}"

@@ -216,6 +216,14 @@ def test_a_preview_that_failed_says_why():
         ('{"steps": [{"op": "upd', "is not whole JSON"),
         ("[]", "holds no steps"),
         ('{"hello": 1}', "holds no steps"),
+        ('{"diagnostics": []}', "holds no steps"),
+        ('{"steps": []}', "holds no steps"),
+        ('{"changeSummary": {"update": 3}}', "holds no steps"),
+        ('{"steps": [{"op": "same", "urn": "skillflaw"}]}', "no URN"),
+        (
+            '{"steps": [{"op": "update", "urn": "urn:pulumi:s::p::kubernetes:core/v1:Secret::x"}]}',
+            "lacks a state",
+        ),
         (None, "No such file"),
     ],
 )
@@ -228,6 +236,49 @@ def test_what_is_no_preview_is_a_clear_error_and_hides_no_other_stack(tmp_path, 
     assert "✗ prod     THE PREVIEW FAILED" in done.output
     assert said in done.output
     assert "✓ staging  no change" in done.output
+
+
+@pytest.mark.parametrize("severity", ["info#err", "error"])
+def test_a_preview_without_steps_failed_for_what_its_diagnostics_say(tmp_path, severity):
+    file = tmp_path / "prod.json"
+    said = {"message": "policy pack 'skillflaw' failed to start", "severity": severity}
+    file.write_text(json.dumps({"diagnostics": [said]}))
+    done = review(file)
+    assert done.exit_code == 5
+    assert "policy pack 'skillflaw' failed to start" in done.output
+
+
+def test_what_a_program_writes_to_stderr_fails_no_preview_with_steps(tmp_path):
+    digest = json.loads(recorded("nothing").read_text())
+    file = tmp_path / "prod.json"
+    file.write_text(json.dumps(digest | {"diagnostics": [{"message": "a warning", "severity": "info#err"}]}))
+    assert review(file).exit_code == 0
+
+
+def test_a_stack_of_which_the_engine_lists_nothing_but_what_stays_is_unchanged(tmp_path):
+    file = tmp_path / "prod.json"
+    file.write_text('{"changeSummary": {"same": 40}}')
+    assert review(file).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "code", "said"),
+    [
+        ("0\n", 0, "no change"),
+        ("255\n", 5, "the preview ended with exit code 255"),
+        ("1", 5, "the preview ended with exit code 1"),
+        ("-9\n", 5, "the preview ended with exit code -9"),
+        ("", 5, "holds no exit code"),
+        ("killed", 5, "holds no exit code"),
+    ],
+)
+def test_a_preview_that_ended_badly_failed_even_if_its_json_looks_whole(tmp_path, kept, code, said):
+    file = tmp_path / "prod.json"
+    file.write_text(recorded("nothing").read_text())
+    (tmp_path / "prod.json.exit").write_text(kept)
+    done = review(file)
+    assert done.exit_code == code
+    assert said in done.output
 
 
 # --- the comment -------------------------------------------------------------------------------
@@ -372,6 +423,12 @@ def test_other_losses_than_those_agreed_to_stop(agreed):
 @pytest.mark.parametrize("name", CODES)
 def test_where_nothing_was_agreed_to_only_what_is_safe_passes(agreed, name):
     assert review(recorded(name), reviewed=agreed()).exit_code == CODES[name]
+
+
+def test_a_preview_that_failed_never_passes_even_if_the_agreed_one_failed_equally(agreed):
+    done = review(recorded("unsafe"), reviewed=agreed("unsafe"))
+    assert done.exit_code == 5
+    assert "not in the review that was agreed to: staging: the preview failed" in done.output
 
 
 def test_a_review_that_cannot_be_read_stops(tmp_path):
