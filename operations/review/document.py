@@ -63,6 +63,9 @@ def sections(reviews: Sequence[Review], style: Style) -> Iterator[Section]:
             ]
             yield Section(f"{review.stack}: pods that roll, and why", lines)
     for review in reviews:
+        if review.notes:
+            yield Section(f"{review.stack}: for information", [f"- {line}" for line in review.notes])
+    for review in reviews:
         if review.touched:
             lines = [line for touched in review.touched for line in _difference(touched)]
             yield Section(f"{review.stack}: every object and property that changes", lines, folded=True)

@@ -75,6 +75,8 @@ class Review:
     """What is no loss and yet nothing to overlook."""
     rolls: tuple[Roll, ...]
     touched: tuple[Touched, ...]
+    notes: tuple[str, ...]
+    """What needs no agreement, and is good to know."""
     errors: tuple[str, ...]
 
     @property
@@ -91,11 +93,12 @@ class Review:
 
 def failed(stack: str, reason: str) -> Review:
     """The review of a stack of which there is no preview."""
-    return Review(stack, Verdict.FAILED, {}, (), (), (), (), (reason,))
+    return Review(stack, Verdict.FAILED, {}, (), (), (), (), (), (reason,))
 
 
 def judge(preview: Preview) -> Review:
-    steps = [step for step in preview.steps if step.is_object and step.op not in UNTOUCHED]
+    objects = [step for step in preview.steps if step.is_object and step.op not in UNTOUCHED]
+    steps = [step for step in objects if not step.changes_nothing]
     gone = {step.urn for step in steps if loses(step)}
     versions = [step for step in steps if is_version(step, gone)]
     lost = [step for step in steps if loses(step) and holds_state(step) and step not in versions]
@@ -114,8 +117,15 @@ def judge(preview: Preview) -> Review:
         warnings=warnings,
         rolls=tuple(_rolls(steps, versions)),
         touched=tuple(_touched(step) for step in steps),
+        notes=tuple(_notes(objects)),
         errors=preview.errors,
     )
+
+
+def _notes(objects: Sequence[Step]) -> Iterator[str]:
+    for step in objects:
+        if step.changes_nothing and step.old and step.old.init_errors:
+            yield f"waits again for {step.name}: its last update did not become ready"
 
 
 def _counts(steps: Sequence[Step], versions: Sequence[Step]) -> dict[str, int]:

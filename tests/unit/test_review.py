@@ -187,6 +187,57 @@ def test_a_host_that_becomes_public_is_named():
     assert "opens docs.skillflaw.test (Ingress skillflaw-docs)" in judged("pull-request").warnings
 
 
+def unready(step):
+    """Makes an update one of a Deployment that did not become ready, and of nothing else."""
+    step["oldState"]["initErrors"] = [
+        "Minimum number of Pods to consider the application live was not attained"
+    ]
+    step |= {"newState": {**step["oldState"], "initErrors": None}, "detailedDiff": {}}
+
+
+def test_an_object_that_did_not_become_ready_is_waited_for_again_and_no_change(altered):
+    file = altered("newer-frontend", frontend=unready)
+    waiting = judge(read(file))
+    assert (waiting.summary, waiting.touched, waiting.rolls) == ("no change", (), ())
+    assert waiting.notes == (
+        "waits again for Deployment skillflaw-frontend: its last update did not become ready",
+    )
+    assert review(file).exit_code == 0
+    assert drift(file).output == "`staging`: no drift\n"
+
+
+def test_an_update_of_nothing_whose_last_one_became_ready_goes_without_saying(altered):
+    def nothing(step):
+        step |= {"newState": step["oldState"], "detailedDiff": None}
+
+    assert review(altered("newer-frontend", frontend=nothing)).output == "✓ staging  no change\n"
+
+
+def test_an_unready_object_that_also_changes_is_a_change(altered):
+    def both(step):
+        step["oldState"]["initErrors"] = ["not attained"]
+
+    changed = judge(read(altered("newer-frontend", frontend=both)))
+    assert (changed.summary, changed.notes) == ("1 updated; rolling skillflaw-frontend", ())
+
+
+def test_a_replacement_of_an_unready_object_is_a_change_even_without_a_difference(altered):
+    def replace(step):
+        unready(step)
+        step["op"] = "replace"
+
+    replaced = judge(read(altered("newer-postgres", database=replace)))
+    assert [row.name for row in replaced.lost] == ["StatefulSet postgresql"]
+
+
+def test_an_update_whose_values_the_engine_masks_is_a_change(altered):
+    def masked(step):
+        unready(step)
+        step["oldState"]["inputs"]["spec"]["template"]["spec"]["containers"][0]["args"] = ["[secret]"]
+
+    assert judge(read(altered("newer-frontend", frontend=masked))).counts == {"updated": 1}
+
+
 def test_what_goes_with_a_replaced_claim_is_explained_by_its_own_differences():
     rolls = {roll.name: roll for roll in judged("pull-request").rolls}
     backend = rolls["Deployment skillflaw-backend"]
