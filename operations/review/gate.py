@@ -38,14 +38,15 @@ def unreviewed(reviews: Sequence[Review], file: Path) -> list[str]:
             for review in reviews
             for what in (
                 *(f"the preview failed: {error}" for error in review.errors),
-                *sorted(_facts(asdict(review)) - _facts(earlier.get(review.stack, {}))),
+                *(fact for fact in review.facts if fact not in _agreed(earlier, review.stack)),
             )
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PreviewError(f"{file} is no review that `--format=json` wrote: {error!r}") from None
 
 
-def _facts(review: dict[str, Any]) -> set[str]:
-    """What a reviewer had to agree to."""
-    lost = {f"{row['op']}s {row['name']}" for row in review.get("lost", ())}
-    return lost | set(review.get("warnings", ()))
+def _agreed(stacks: dict[str, Any], stack: str) -> list[str]:
+    facts = stacks[stack]["facts"] if stack in stacks else []
+    if not isinstance(facts, list):
+        raise TypeError(f"the facts of {stack} are no list")
+    return facts

@@ -3,23 +3,39 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from operations.review.document import MARKS, Section, headline, sections
+from operations.review.document import MARKS, Section, flat, headline, sections
 from operations.review.verdict import Review
 
 LIMIT = 60_000
 """Characters; GitHub takes 65,536 and GitLab more."""
 MARKER = "<!-- skillflaw-review -->"
 """By this the comment is found again, so that a pull request has one."""
+WORD = 1_000
+"""Characters of one name or sentence; a headline holds ten at most."""
 CUT = "… cut here: the job's log holds the whole review"
 
 
 def code(text: str) -> str:
     """A span of code; no backtick, bar or line break ends it or the table's cell that it is in."""
-    inert = re.sub(r"[`|\r\n]", "¦", text)
-    return f"`{inert}`"
+    return f"`{re.sub('[`|]', '¦', _short(flat(text))) or ' '}`"
+
+
+def plain(text: str) -> str:
+    """A text of which nothing is taken for markup, a link, or somebody's name."""
+    escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", _short(flat(text)))
+    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A space of no width: an escaped @ is one again before names are looked for.
+    return re.sub(r"(?i)(@|#|://|\bwww)(?=\S)", "\\1\u200b", escaped)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WORD else f"{text[:WORD]}…"
 
 
 class _Markdown:
+    def plain(self, text: str) -> str:
+        return plain(text)
+
     def strong(self, text: str) -> str:
         return f"**{text}**"
 
@@ -28,14 +44,22 @@ class _Markdown:
 
 
 def markdown(reviews: Sequence[Review], limit: int = LIMIT) -> str:
-    """A comment of at most `limit` characters; the headlines are never cut."""
+    """A comment of at most `limit` characters; what is cut first is at its end, and of headlines the least grave."""
     style = _Markdown()
-    lines = [MARKER, "| | stack | what would happen |", "|---|---|---|"]
-    lines += [
-        f"| {MARKS[review.verdict]} | {style.code(review.stack)} | {headline(review, style)} |"
-        for review in reviews
-    ]
-    text = "\n".join(lines) + "\n"
+    frame = [MARKER, "| | stack | what would happen |", "|---|---|---|"]
+    rows = {
+        index: f"| {MARKS[review.verdict]} | {style.code(review.stack)} | {headline(review, style)} |"
+        for index, review in enumerate(reviews)
+    }
+    room = limit - len("\n".join(frame)) - len(f"\n| | | {CUT} |\n")
+    shown = set()
+    for index in sorted(rows, key=lambda index: -reviews[index].verdict):
+        room -= len(rows[index]) + 1
+        if room < 0:
+            break
+        shown.add(index)
+    cut = [f"| | | {CUT} |"] if len(shown) < len(rows) else []
+    text = "\n".join([*frame, *(rows[index] for index in sorted(shown)), *cut]) + "\n"
     for section in sections(reviews, style):
         text += _fitting(section, limit - len(text))
     return text
@@ -62,7 +86,7 @@ def _first(lines: Sequence[str], room: int) -> Iterator[str]:
 
 
 def _framed(section: Section) -> tuple[str, list[str], str]:
-    title = section.title.replace("<", "&lt;")
+    title = plain(section.title)
     if section.folded:
         # Longer than any run of backticks inside, so that no value can end the block.
         runs = re.findall("`+", "".join(section.lines))

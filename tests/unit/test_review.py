@@ -54,7 +54,7 @@ CODES = {
     "more-cache": 0,
     "external-cache": 3,
     "newer-postgres": 3,
-    "own-key": 0,
+    "own-key": 4,
     "external-database": 4,
     "another-namespace": 4,
     "pull-request": 4,
