@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def _digest(text: str) -> str:
 
 
 def all_given_up(
-    preview: Preview, steps: Sequence[Step], versions: Sequence[Step], lost: Sequence[Step], words: Words
+    preview: Preview, steps: Sequence[Step], versions: Collection[Step], lost: Collection[Step], words: Words
 ) -> Iterator[str]:
     """What is given up, each once with the names of the objects that give it up."""
     names = renamed(step for step in steps if step not in lost)
@@ -111,7 +111,7 @@ def all_given_up(
 
 
 def attention(
-    preview: Preview, steps: Sequence[Step], versions: Sequence[Step], lost: Sequence[Step], words: Words
+    preview: Preview, steps: Sequence[Step], versions: Collection[Step], lost: Collection[Step], words: Words
 ) -> Iterator[Concern]:
     """Everything that is not known to be safe, what is lost aside."""
     yield from _providers(preview, words)
@@ -128,7 +128,7 @@ def attention(
     yield from _properties(steps, lost, words)
 
 
-def _properties(steps: Sequence[Step], lost: Sequence[Step], words: Words) -> Iterator[Concern]:
+def _properties(steps: Sequence[Step], lost: Collection[Step], words: Words) -> Iterator[Concern]:
     """Each property with the names of the objects in which it changes alike."""
     names = renamed(step for step in steps if step not in lost)
     objects: dict[str, list[str]] = {}
@@ -149,7 +149,7 @@ def _said(line: str) -> Concern:
 
 
 def _comes_and_goes(
-    steps: Sequence[Step], versions: Sequence[Step], lost: Sequence[Step], words: Words
+    steps: Sequence[Step], versions: Collection[Step], lost: Collection[Step], words: Words
 ) -> Iterator[Concern]:
     rest = [step for step in steps if loses(step) and step not in versions and step not in lost]
     for step in lost:

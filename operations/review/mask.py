@@ -10,7 +10,7 @@ MARK = "4dabf18193072939515e22adb298388d"
 
 _NAME = re.compile(
     r"passw|passphrase|secret|token(?!iz)|credential|private|kubeconfig|(?:api|access|signing|encryption)[-_]?key"
-    r"|(?:^|[^a-z])(?:pwd|pass|key)$",
+    r"|pass$|masterauth|(?:^|[^a-z])(?:pwd|key)$",
     re.IGNORECASE,
 )
 # A file's path, the name of a Secret and a duration tell of a secret, and are none.
@@ -30,10 +30,12 @@ _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL
 )
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
-_ASSIGNED = re.compile(r"([\w.-]+)(\\?[\"']?\s*[=:]\s*)(\\?\"[^\"]*\"|'[^']*'|[^\s,;&\"'}\]]+)")
-_FLAG = re.compile(r"(--?[\w-]+)(\s+)(?!-)([^\s\"']+)")
+# A word has one beginning: without that a long one is read once per letter.
+_ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]+)(\\?[\"']?\s*[=:]\s*)(\\?\"[^\"]*\"|'[^']*'|[^\s,;&\"'}\]]+)")
+# A flag and the word after it; lines of a redis.conf as well.
+_FLAG = re.compile(r"(?<![\w-])(--?\w[\w-]*|requirepass|masterauth)(\s+)(?!-)([^\s\"']+)")
 _SHAPES = re.compile(
-    r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # JSON web tokens
+    r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # JSON web tokens
     r"|\b(?:sk|pk|rk)[-_][\w-]{12,}"
     r"|\bgh[a-z]_\w{12,}|\bgithub_pat_\w{12,}|\bglpat-[\w-]{12,}"
     r"|\bxox[a-z]-[\w-]{8,}|\bxapp-[\w-]{8,}"

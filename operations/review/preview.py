@@ -47,7 +47,7 @@ class Change:
     """Whether it makes the provider replace the object."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """What would happen to one resource; None is the state that it does not have."""
 

@@ -1,6 +1,6 @@
 """Pods that would be replaced, and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def how(step: Step) -> str:
     return "all at once" if recreate else ONE_BY_ONE
 
 
-def rolls(steps: Sequence[Step], versions: Sequence[Step]) -> Iterator[Roll]:
+def rolls(steps: Sequence[Step], versions: Collection[Step]) -> Iterator[Roll]:
     """Every set of pods that would be replaced or run again."""
     for step in steps:
         if rolls_pods(step):
@@ -49,7 +49,7 @@ def rolls(steps: Sequence[Step], versions: Sequence[Step]) -> Iterator[Roll]:
             yield Roll(step.name, "runs again", tuple(reasons(step, versions)), rolling=False)
 
 
-def reasons(step: Step, versions: Sequence[Step]) -> Iterator[str]:
+def reasons(step: Step, versions: Collection[Step]) -> Iterator[str]:
     """Why a pod template changes: images, then new versions of what it reads, then whatever else differs."""
     inside = [change for change in step.changes if change.path.startswith("spec.template")]
     images = [change for change in inside if change.path.endswith(".image")]

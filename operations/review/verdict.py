@@ -1,7 +1,7 @@
 """The judgement of a preview."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -101,8 +101,9 @@ def judge(preview: Preview) -> Review:
     objects = [step for step in preview.steps if step.is_object and step.op not in UNTOUCHED]
     steps = [step for step in objects if not step.changes_nothing]
     gone = {step.urn for step in steps if loses(step)}
-    versions = [step for step in steps if is_version(step, gone)]
-    lost = [step for step in steps if loses(step) and holds_state(step) and step not in versions]
+    # Mappings without values: ordered, and asked for each of thousands of steps.
+    versions = dict.fromkeys(step for step in steps if is_version(step, gone))
+    lost = dict.fromkeys(step for step in steps if loses(step) and holds_state(step) and step not in versions)
     words = Words(steps)
     gives_up = tuple(all_given_up(preview, steps, versions, lost, words))
     concerns = tuple(attention(preview, steps, versions, lost, words))
@@ -133,7 +134,7 @@ def _notes(objects: Sequence[Step]) -> Iterator[str]:
             yield f"waits again for {step.name}: its last update did not become ready"
 
 
-def _counts(steps: Sequence[Step], versions: Sequence[Step]) -> dict[str, int]:
+def _counts(steps: Sequence[Step], versions: Collection[Step]) -> dict[str, int]:
     counted = Counter("new version" if step in versions else DONE.get(step.op, step.op) for step in steps)
     return {what: counted[what] for what in ("replaced", "deleted", "created", "updated", "new version", *counted)
             if counted[what]}  # fmt: skip

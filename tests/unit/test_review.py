@@ -362,6 +362,88 @@ def test_no_value_ends_the_block_it_is_shown_in(altered):
     assert "\n# owned" not in comment
 
 
+def lost(name):
+    return {
+        "op": "delete",
+        "urn": f"urn:pulumi:prod::p::kubernetes:core/v1:PersistentVolumeClaim::{name}",
+        "oldState": {"custom": True, "inputs": {"metadata": {"name": name}}},
+    }
+
+
+def preview_of(tmp_path, *steps, name="prod"):
+    file = tmp_path / f"{name}.json"
+    file.write_text(json.dumps({"steps": steps}))
+    return file
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [lost(f"claim-{number}") for number in range(3_000)],
+        [lost("x" * 100_000)],
+        [lost("`" * 100_000)],
+        [lost("@[" * 50_000), lost("\n" * 100_000)],
+    ],
+    ids=["many", "long", "backticks", "escaped"],
+)
+def test_a_comment_is_no_longer_than_a_forge_takes_whatever_is_in_it(tmp_path, steps):
+    comment = review(preview_of(tmp_path, *steps), form="markdown").output
+    assert len(comment) <= 60_000
+    assert comment.count("| ✗ |") == 1
+
+
+def test_a_comment_on_very_many_stacks_keeps_the_gravest_headlines(tmp_path):
+    reviews = [judged("nothing")] * 3_000 + [judged("pull-request")] * 3
+    comment = markdown(reviews)
+    assert len(comment) <= 60_000
+    assert comment.count("| ✗ |") == 3
+    assert f"| | | {CUT} |" in comment
+
+
+NASTY = "x|y `z` <b>\n# heading\r\n- @everyone [a](https://x.test) ![b](c) #1 \u202e&lt;"
+
+
+def test_names_are_shown_as_names_and_not_as_markup(tmp_path):
+    row = lost(NASTY.replace("::", ""))
+    ingress = {
+        "op": "create",
+        "urn": f"urn:pulumi:prod::p::kubernetes:networking.k8s.io/v1:Ingress::{NASTY}",
+        "newState": {
+            "custom": True,
+            "inputs": {"metadata": {"name": NASTY}, "spec": {"rules": [{"host": NASTY}]}},
+        },
+    }
+    file = preview_of(tmp_path, row, ingress, name="prod")
+    comment = review(file, form="markdown").output
+    before, _, fenced = comment.partition("<details>")
+    assert "\n# heading" not in comment
+    assert "\u202e" not in comment
+    outside = re.sub(r"`[^`\n]*`", "", before)
+    for markup in ("<b>", "@everyone", "[a](", "![b]", "#1", "://x.test"):
+        assert markup not in outside
+    assert all(
+        line.count("|") - line.count("\\|") == 4 for line in before.splitlines() if line.startswith("|")
+    )
+    assert "\n# heading" not in review(file).output
+    assert "\n# heading" not in drift(file).output
+    assert fenced.count("```") == 2
+
+
+@pytest.mark.parametrize("stack", ["a`b", "a|b", "<script>", "a\nb"])
+def test_the_name_of_a_stack_is_inert_too(tmp_path, stack):
+    digest = json.loads(
+        recorded("newer-frontend").read_text().replace("urn:pulumi:staging", "urn:pulumi:STACK")
+    )
+    text = json.dumps(digest).replace("urn:pulumi:STACK", json.dumps(f"urn:pulumi:{stack}")[1:-1])
+    file = tmp_path / "prod.json"
+    file.write_text(text)
+    comment = review(file, form="markdown").output
+    assert "<script>" not in re.sub(r"`[^`\n]*`", "", comment)
+    assert "a\nb" not in comment
+    row = next(line for line in comment.splitlines() if line.startswith(("| ✓", "| !", "| ✗")))
+    assert row.count("|") == 4
+
+
 def test_the_readme_shows_what_the_command_says_of_the_recorded_pull_request():
     readme = (ROOT / "README.md").read_text()
     shown = review(recorded("pull-request"), recorded("nothing"), form="markdown").output
@@ -387,10 +469,109 @@ def test_the_readme_shows_what_the_command_says_of_the_recorded_pull_request():
             [{"name": "A_PASSWORD", "value": "[secret]"}, {"name": "B", "value": "plain"}],
         ),
         ("Deployment", "spec.volumes[0].secret.secretName", "key-1", "key-1"),
+        ("Deployment", "spec.args", ["--password", "hunter2"], ["--password", "[secret]"]),
+        ("Deployment", "spec.args", ["--password=hunter2", "-v"], ["--password=[secret]", "-v"]),
+        (
+            "Deployment",
+            "spec.command",
+            ["sh", "-c", "X_TOKEN=hunter2 run"],
+            ["sh", "-c", "X_TOKEN=[secret] run"],
+        ),
+        ("Secret", 'metadata.annotations["last-applied"]', "hunter2", "[secret]"),
+        ("Secret", "metadata.name", "key-1", "key-1"),
+        ("RandomPassword", "result", "hunter2", "[secret]"),
+        ("ConfigMap", "data.X", {"4dabf18193072939515e22adb298388d": "1", "value": "hunter2"}, "[secret]"),
+        ("ConfigMap", "data.SKILLFLAW_ACCESS_TOKEN_EXPIRE_SECONDS", "3600", "3600"),
+        ("ConfigMap", "data.TOKENIZERS_PARALLELISM", "false", "false"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked_and_where_it_is_kept_is_not(kind, path, value, shown):
     assert mask.masked(kind, path, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sk-proj-abcdefghijkl1234", "[secret]"),
+        ("key ghp_abcdefghijklmnopqrstuvwxyz0123456789.", "key [secret]."),
+        ("github_pat_11AAAAAAA0abcdefghijkl", "[secret]"),
+        ("glpat-abcdefghijklmnop", "[secret]"),
+        ("xoxb-123456789012-abcdef", "[secret]"),
+        ("AKIAIOSFODNN7EXAMPLE", "[secret]"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc", "[secret]"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n", "[secret]\n"),
+        ("-----BEGIN PRIVATE KEY-----\nabc", "[secret]"),
+        ("host=db password=hunter2 user=me", "host=db password=[secret] user=me"),
+        ("host=db password='hun ter2'", "host=db password=[secret]"),
+        ("Server=db;Pwd=hunter2;", "Server=db;Pwd=[secret];"),
+        ('{"password": "hunter2"}', '{"password": [secret]}'),
+        ("postgresql+psycopg://me:p@ss/w@db/x", "postgresql+psycopg://me:[secret]@db/x"),
+        ("https://me:hunter2@x.test/", "https://me:[secret]@x.test/"),
+        ("Authorization: Bearer abcdefghijk", "Authorization: Bearer [secret]"),
+        ("requirepass hunter2", "requirepass [secret]"),
+        ("gAAAAABmQ2x5Rk9PQkFSMTIzNDU2Nzg5MGFiY2RlZg==", "[secret]"),
+        ("https://x.test:443/a@b", None),
+        (f"skillflaw.lab/backend@sha256:{'1a' * 32}", None),
+        ("preferredDuringSchedulingIgnoredDuringExecution", None),
+        ("the secret key is wrong", None),
+        ('set secretKey.acceptLoss: "0123456789abcdef"', None),
+        ("runtime-config-0a1b2c3d", None),
+    ],
+)
+def test_a_text_is_shown_without_what_looks_like_a_secret(text, shown):
+    assert mask.scrubbed(text) == (text if shown is None else shown)
+    assert mask.looks_secret(text) == (shown is not None)
+
+
+def leak(where, value):
+    """An edit that puts a value into the first container of a step's new state, and names the leaf as the engine does."""
+
+    def edit(step):
+        path, name = where
+        for state in ("oldState", "newState"):
+            container = step[state]["inputs"]["spec"]["template"]["spec"]["containers"][0]
+            container["env"] = [{"name": "A", "value": "a"}, {"name": name, "value": "b"}]
+            container["args"] = ["--verbose", name, "b"]
+        if path.startswith("env"):
+            container["env"][1]["value"] = value
+        else:
+            container["args"][2] = value
+        step["detailedDiff"] = {f"spec.template.spec.containers[0].{path}": {"kind": "update"}}
+
+    return edit
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("env[1].value", "DB_PASSWORD"), "hunter2"),
+        (("env[1].value", "OPENAI_KEY"), "hunter2"),
+        (("env[1].value", "PLAIN"), "sk-proj-abcdefghijkl1hunter2"),
+        (("env[1].value", "DSN"), "host=db password=hunter2"),
+        (("args[2]", "--token"), "hunter2"),
+        (("args[2]", "-x"), "https://me:hunter2@x.test"),
+    ],
+)
+def test_a_leaf_is_masked_by_the_name_next_to_it_and_by_its_looks(altered, form, where, value):
+    done = review(altered("newer-frontend", frontend=leak(where, value)), form=form)
+    assert "[secret]" in done.output
+    assert "hunter2" not in done.output
+
+
+def test_drift_shows_no_secret_of_a_leaf_either(altered):
+    done = drift(altered("newer-frontend", frontend=leak(("env[1].value", "DB_PASSWORD"), "hunter2")))
+    assert "[secret]" in done.output
+    assert "hunter2" not in done.output
+
+
+def test_what_made_a_preview_fail_is_shown_without_secrets(tmp_path):
+    file = tmp_path / "prod.json"
+    message = "cannot connect to postgresql://me:hunter2@db/x with --password hunter2"
+    file.write_text(json.dumps({"diagnostics": [{"message": message, "severity": "error"}]}))
+    for form in ("text", "markdown", "json"):
+        assert "hunter2" not in review(file, form=form).output
+    assert "hunter2" not in drift(file).output
 
 
 def test_the_data_of_a_secret_is_never_shown_even_if_the_engine_did(altered):

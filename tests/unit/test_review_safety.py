@@ -30,7 +30,7 @@ SAFE = {
 }
 DESTRUCTIVE = {"no backups", "a key given up"}
 
-GONE = object()
+GONE = "removed"
 """What an edit sets a property to that it removes."""
 
 
@@ -62,7 +62,7 @@ def step(lab) -> Callable[..., dict[str, Any]]:
         for path, value in edits.items():
             *holders, last = parts(path)
             holder = reduce(lambda inner, key: inner[key], holders, new["inputs"])
-            if value is GONE:
+            if value == GONE:
                 del holder[last]
             elif isinstance(holder, list) and last >= len(holder):
                 holder.append(value)
