@@ -10,7 +10,7 @@ from operations import github, identity
 from operations.review import gate
 from operations.review.drift import drift, drifted
 from operations.review.markdown import MARKER, markdown
-from operations.review.preview import PreviewError, read
+from operations.review.preview import AGAIN, PreviewError, read
 from operations.review.text import text
 from operations.review.verdict import Review, Verdict, failed, judge
 from operations.told import told
@@ -78,6 +78,8 @@ def _reviewed(file: Path) -> Review:
         return judge(read(file))
     except PreviewError as error:
         return failed(file.stem, str(error))
+    except RecursionError:
+        return failed(file.stem, f"{file} nests values deeper than the engine writes them: {AGAIN}")
 
 
 @app.command()
