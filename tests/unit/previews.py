@@ -1,11 +1,16 @@
 """What `pulumi preview --json` would say of one recorded program after another."""
 
+import copy
+from functools import reduce
 from typing import Any
 
+from operations.review.preview import parts
 from tests.unit.force_new import FORCE_NEW, identity
 from tests.unit.recorder import SECRET_MARK, Declared, Program
 
 Digest = dict[str, Any]
+GONE = "removed"
+"""What an edit sets a property to that it removes."""
 
 
 def digest(before: Program, after: Program) -> Digest:
@@ -23,6 +28,23 @@ def digest(before: Program, after: Program) -> Digest:
         elif old[urn].inputs != new[urn].inputs:
             steps.append({"op": _op(old[urn], new[urn]), "urn": urn, **states})
     return {"steps": steps}
+
+
+def step(program: Program, kind: str, name: str, edits: dict[str, Any], op: str = "update") -> dict[str, Any]:
+    """A step that edits one object of a program, by the object's kind, logical name, and property paths."""
+    declared = program.one(kind, name)
+    old = state(program, declared)
+    new = copy.deepcopy(old)
+    for path, value in edits.items():
+        *holders, last = parts(path)
+        holder = reduce(lambda inner, key: inner[key], holders, new["inputs"])
+        if value == GONE:
+            del holder[last]
+        elif isinstance(holder, list) and last >= len(holder):
+            holder.append(value)
+        else:
+            holder[last] = value
+    return {"op": op, "urn": declared.urn, "oldState": old, "newState": new}
 
 
 def state(program: Program, declared: Declared) -> dict[str, Any]:

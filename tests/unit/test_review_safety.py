@@ -1,9 +1,7 @@
 """Only what is known to be safe is judged safe; the rest is named by object and property."""
 
-import copy
+import functools
 import json
-from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import pytest
@@ -12,7 +10,8 @@ from operations.review.preview import parts, read
 from operations.review.verdict import Verdict, judge
 from tests.edits import EDITS, edited
 from tests.stack_files import stack_file
-from tests.unit.previews import Digest, digest, state
+from tests.unit import previews
+from tests.unit.previews import GONE, Digest, digest
 from tests.unit.recorder import run
 
 SAFE = {
@@ -29,9 +28,6 @@ SAFE = {
     "longer flows",
 }
 DESTRUCTIVE = {"no backups", "a key given up"}
-
-GONE = "removed"
-"""What an edit sets a property to that it removes."""
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +48,9 @@ def judged(tmp_path):
 
 
 @pytest.fixture
-def step(lab) -> Callable[..., dict[str, Any]]:
-    """A step that edits one object of the lab's stack, by the object's kind, logical name, and property paths."""
-
-    def edit(kind: str, name: str, edits: dict[str, Any], op: str = "update") -> dict[str, Any]:
-        declared = lab.one(kind, name)
-        old = state(lab, declared)
-        new = copy.deepcopy(old)
-        for path, value in edits.items():
-            *holders, last = parts(path)
-            holder = reduce(lambda inner, key: inner[key], holders, new["inputs"])
-            if value == GONE:
-                del holder[last]
-            elif isinstance(holder, list) and last >= len(holder):
-                holder.append(value)
-            else:
-                holder[last] = value
-        return {"op": op, "urn": declared.urn, "oldState": old, "newState": new}
-
-    return edit
+def step(lab):
+    """A step that edits one object of the lab's stack."""
+    return functools.partial(previews.step, lab)
 
 
 @pytest.mark.parametrize("name", EDITS)
