@@ -1,4 +1,4 @@
-"""Commands about a change before it happens, and about what happened beside it; what a workflow's steps call."""
+"""Commands about a change before it happens, and about what happened without one; what a workflow's steps call."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from operations import drift as by_hand
 from operations import github, identity
+from operations.program import ProgramError
 from operations.review import gate
+from operations.review.added import Added
 from operations.review.drift import drift, drifted
 from operations.review.markdown import MARKER, markdown
 from operations.review.preview import AGAIN, PreviewError, read
@@ -62,15 +65,31 @@ def review(
 
 @app.command("drift")
 def drift_command(
-    previews: Annotated[list[Path], typer.Argument(help="What `pulumi preview --refresh --json` wrote.")],
+    previews: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What `pulumi preview --refresh --json` wrote, a file per stack."),
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(help="A stack in whose cluster to look for fields and objects that were added."),
+    ] = None,
 ) -> None:
-    """What was changed in the clusters beside the program, by object and field.
+    """What was changed in the clusters outside the program, by object and field, and what was added.
 
     Exit codes: 0, nothing; 3, something; 5, a cluster or a stack could not be looked at.
     """
-    reviews = [_reviewed(file) for file in previews]
-    typer.echo(drift(reviews), nl=False)
-    raise typer.Exit(drifted(reviews))
+    if not previews and not stack:
+        raise typer.BadParameter("give a preview's file, or --stack, or both")
+    reviews = [_reviewed(file) for file in previews or ()]
+    added: dict[str, Added] = {}
+    if stack:
+        name = stack.rpartition("/")[2]
+        try:
+            added[name] = by_hand.added(stack)
+        except (ProgramError, OSError) as error:
+            reviews.append(failed(name, str(error)))
+    typer.echo(drift(reviews, added), nl=False)
+    raise typer.Exit(drifted(reviews, added))
 
 
 def _reviewed(file: Path) -> Review:
