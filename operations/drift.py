@@ -1,6 +1,6 @@
 """What somebody added to a stack's cluster by hand: fields of its objects, and objects of nobody in its namespace.
 
-A preview with `--refresh` compares what the program declares. What was added next to that is told from the rest by
+A preview with `--refresh` compares what the program declares. What was added next to that is distinguished by
 `metadata.managedFields`: Kubernetes notes there who wrote which field.
 """
 

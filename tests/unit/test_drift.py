@@ -1,4 +1,4 @@
-"""What was added by hand is told from what the program, a controller or an autoscaler wrote."""
+"""What was added by hand is distinguished from what the program, a controller or an autoscaler wrote."""
 
 import json
 import shlex
@@ -44,7 +44,7 @@ def live(inputs, *entries, **changes):
     return inputs | changes | {"metadata": metadata}
 
 
-def told(inputs, row):
+def reported(inputs, row):
     added = compare([NAMESPACE, inputs], [row], KUBECTL)
     return [f"{name}: {sentence}" for name, sentence in added.lines], added.commands
 
@@ -87,7 +87,7 @@ def test_a_field_that_somebody_added_is_named_with_its_path_its_writer_and_its_v
         written("kubectl-edit", {"f:spec": {"f:externalIPs": {}}}),
         spec={**SERVICE["spec"], "externalIPs": ["192.0.2.1"], "clusterIP": "10.0.0.1"},
     )
-    lines, commands = told(SERVICE, row)
+    lines, commands = reported(SERVICE, row)
     assert lines == ['Service backend: spec.externalIPs was added by kubectl-edit: ["192.0.2.1"]']
     (command,) = commands
     assert shlex.split(command) == [
@@ -115,7 +115,7 @@ def test_a_host_and_a_path_of_a_list_that_has_one_owner_are_additions():
     row = live(
         INGRESS, written("kubectl-edit", {"f:spec": {"f:rules": {}}}), spec=INGRESS["spec"] | {"rules": rules}
     )
-    lines, (command,) = told(INGRESS, row)
+    lines, (command,) = reported(INGRESS, row)
     assert lines == [
         "Ingress api: spec.rules[0].http.paths[1] was added by kubectl-edit: "
         '{"path": "/", "pathType": "Prefix"}',
@@ -139,7 +139,7 @@ def test_a_variable_of_a_container_is_an_addition_and_its_value_no_secret():
         ),
         spec=spec,
     )
-    lines, (command,) = told(DEPLOYMENT, row)
+    lines, (command,) = reported(DEPLOYMENT, row)
     assert lines == [
         "Deployment backend: spec.template.spec.containers[name=backend].env[name=DB_PASSWORD] "
         'was added by kubectl-set: {"name": "DB_PASSWORD", "value": "[secret]"}'
@@ -154,12 +154,14 @@ def test_a_peer_that_opens_a_policy_is_an_addition_and_a_default_is_none():
         written("kubectl-edit", {"f:spec": {"f:ingress": {}}}),
         spec={"ingress": [{}, rule], "podSelector": {}},
     )
-    assert told(POLICY, row)[0] == ["NetworkPolicy backend: spec.ingress[0] was added by kubectl-edit: {}"]
+    assert reported(POLICY, row)[0] == [
+        "NetworkPolicy backend: spec.ingress[0] was added by kubectl-edit: {}"
+    ]
     rule["from"].append({"ipBlock": {"cidr": "0.0.0.0/0"}})
     row = live(
         POLICY, written("x", {"f:spec": {"f:ingress": {}}}), spec={"ingress": [rule], "podSelector": {}}
     )
-    assert told(POLICY, row)[0] == [
+    assert reported(POLICY, row)[0] == [
         'NetworkPolicy backend: spec.ingress[0].from[1] was added by x: {"ipBlock": {"cidr": "0.0.0.0/0"}}'
     ]
 
@@ -172,7 +174,7 @@ def test_an_annotation_that_somebody_added_is_named_and_one_of_a_controllers_wor
     }
     fields = {"f:metadata": {"f:annotations": {".": {}, **{f"f:{key}": {} for key in notes}}}}
     row = live(INGRESS, written("kubectl-annotate", fields), metadata={"annotations": notes})
-    lines, (command,) = told(INGRESS, row)
+    lines, (command,) = reported(INGRESS, row)
     assert [line.partition(" was")[0] for line in lines] == [
         'Ingress api: metadata.annotations["nginx.ingress.kubernetes.io/server-alias"]',
         'Ingress api: metadata.annotations["cert-manager.io/cluster-issuer"]',
@@ -195,7 +197,7 @@ def test_an_annotation_that_somebody_added_is_named_and_one_of_a_controllers_wor
 )
 def test_what_a_controller_the_program_or_an_autoscaler_wrote_is_no_addition(entry):
     row = live(DEPLOYMENT, entry, spec={**DEPLOYMENT["spec"], "replicas": 3}, metadata={"finalizers": ["x"]})
-    assert told(DEPLOYMENT, row) == ([], ())
+    assert reported(DEPLOYMENT, row) == ([], ())
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_what_a_controller_the_program_or_an_autoscaler_wrote_is_no_addition(ent
     ],
 )
 def test_an_object_of_nobody_in_the_stacks_namespace_is_named_and_how_to_delete_it(row, resource):
-    lines, (command,) = told(SERVICE, live(row, written("kubectl-create", {"f:spec": {}})))
+    lines, (command,) = reported(SERVICE, live(row, written("kubectl-create", {"f:spec": {}})))
     assert lines == [f"{row['kind']} all: is not of this stack, and was made by kubectl-create"]
     assert command == f"kubectl --context=prod --namespace=skillflaw delete {resource} all"
 
