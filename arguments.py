@@ -32,8 +32,9 @@ from components.storage import Storage, StorageArgs
 from components.superuser import Superuser, SuperuserArgs
 from components.web import WebArgs
 from settings import sections
-from settings.load import Live
-from settings.sections import Settings, amount
+from settings.live import Live
+from settings.sections import Settings
+from settings.values import amount
 
 Namespace = pulumi.Input[str]
 T = TypeVar("T")

@@ -8,19 +8,15 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
+from settings.live import Live, read_live
 from settings.problems import Problem, SettingsError
 from settings.reader import Place, Reader, unknown_key
 from settings.rules import RULES
-from settings.sections import Section, Settings
+from settings.sections import Settings
 from settings.shape import keys
 
 SECRET_KEYS = ("kubeconfig",)
 """Top-level keys that must be stored with `--secret`; no section ever holds a secret."""
-
-
-STATE_READS = 50
-TORN_READ = "failed to load checkpoint"
-"""The engine writes its state file, not at once, while a program starts; a read takes about 20 ms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +25,6 @@ class Secrets:
 
     kubeconfig: pulumi.Output[str] | None
     """Whole kubeconfig of the cluster, if the stack carries one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """What the stack exported when it last came up; nothing before that."""
-
-    frozen: dict[str, str]
-    """Choices that hold for the life of the data."""
-    generated_key: bool
-    """Whether it holds a key that it generated."""
 
 
 def load() -> tuple[Settings, Secrets, Live]:
@@ -51,24 +37,9 @@ def load() -> tuple[Settings, Secrets, Live]:
     values = {**get_config_env(), **CONFIG.get()}
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     secret = {key for key in given if _is_secret(prefix + key)}
-    live = _live()
+    live = read_live()
     settings = parse(given, secret, live=live.frozen)
     return settings, Secrets(kubeconfig=config.get_secret("kubeconfig")), live
-
-
-def _live() -> Live:
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    reads = 0
-    while True:
-        try:
-            read = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack})
-        except Exception as error:  # the SDK raises nothing narrower
-            reads += 1
-            if TORN_READ not in str(error) or reads == STATE_READS:
-                raise
-        else:
-            outputs = read.value["outputs"]
-            return Live(frozen=outputs.get("frozen", {}), generated_key=outputs.get("generatedKey", False))
 
 
 def _is_secret(key: str) -> bool:
@@ -87,7 +58,7 @@ def parse(given: dict[str, Any], secret: set[str], *, live: dict[str, str] | Non
         *(unknown_key(key, allowed) for key in given if key not in allowed),
         *_misplaced_secrets(given, secret, sections),
     ]
-    parsed: dict[str, Section] = {}
+    parsed: dict[str, Any] = {}
     for key, field in sections.items():
         reader = Reader()
         place = Place(key, Settings, field.name)

@@ -14,11 +14,13 @@ from settings.sections import Section
 @cache
 def meanings(section: type[Section]) -> dict[str, str]:
     """The meaning of a section's fields, its own and inherited, by their name in Python."""
-    described = {}
+    described: dict[str, str] = {}
     for ancestor in reversed(section.__mro__):
         if ancestor.__module__ == section.__module__:
             (source,) = ast.parse(inspect.getsource(ancestor)).body
+            assert isinstance(source, ast.ClassDef)  # noqa: S101  what getsource gives for a class
             for field, below in pairwise(source.body):
-                if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
-                    described[field.target.id] = inspect.cleandoc(ast.literal_eval(below.value))
+                match field, below:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=text):
+                        described[name] = inspect.cleandoc(ast.literal_eval(text))
     return described

@@ -170,7 +170,7 @@ _TYPES = {
 def _allowed(kind: Any, constraints: list[msgspec.Meta]) -> str:
     for constraint in constraints:
         if constraint.extra:
-            return constraint.extra["allowed"]
+            return str(constraint.extra["allowed"])
     shape = msgspec.json.schema(kind)
     if "enum" in shape:
         return " or ".join(shape["enum"])

@@ -56,7 +56,7 @@ def _allowed(shape: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of {{{', '.join(fields)}}}" if fields else f"list of {_allowed(inner, definitions)}"
     if "minimum" in shape:
         return f"{shape['minimum']} to {shape['maximum']}"
-    return shape.get("type", "")
+    return str(shape.get("type", ""))
 
 
 if __name__ == "__main__":

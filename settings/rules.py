@@ -21,6 +21,7 @@ from settings.sections import (
     Edge,
     Frontend,
     Images,
+    InClusterDatabase,
     Namespace,
     Network,
     Protection,
@@ -28,8 +29,8 @@ from settings.sections import (
     SecretKey,
     Storage,
     Surfaces,
-    amount,
 )
+from settings.values import amount
 
 RULES: dict[Callable[..., Iterator[Problem]], frozenset[str]] = {}
 """Every rule, and the sections it needs."""
@@ -320,7 +321,12 @@ def env_holds_no_secrets(backend: Backend) -> Iterator[Problem]:
 def requests_stay_within_limits(
     backend: Backend, frontend: Frontend, docs: Docs, database: Database, backup: Backup
 ) -> Iterator[Problem]:
-    workloads = {"backend": backend, "frontend": frontend, "docs": docs, "backup": backup}
+    workloads: dict[str, Backend | Frontend | Docs | Backup | InClusterDatabase] = {
+        "backend": backend,
+        "frontend": frontend,
+        "docs": docs,
+        "backup": backup,
+    }
     if database.in_cluster:
         workloads["database.inCluster"] = database.in_cluster
     for path, workload in workloads.items():

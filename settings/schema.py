@@ -71,7 +71,7 @@ def _section(kind: type[Section], complete: bool, definitions: dict[str, Schema]
         told = meanings(kind)
         definitions[kind.__name__] = {
             "type": "object",
-            "description": inspect.cleandoc(kind.__doc__),
+            "description": inspect.cleandoc(kind.__doc__ or ""),
             "properties": {
                 key: _key(field, definitions) | {"description": told[field.name]}
                 for key, field in keys(kind).items()

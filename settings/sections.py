@@ -1,138 +1,42 @@
 """The sections of a stack file: every key, its type, its one default and what it means."""
 
-import re
-from collections.abc import Callable
-from decimal import Decimal
-from ipaddress import IPv4Network, ip_network
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
+
+from settings.values import (
+    Cidr,
+    Cron,
+    DataKey,
+    Host,
+    Image,
+    Name,
+    ObjectName,
+    Port,
+    ProbePath,
+    Quantity,
+    Registry,
+    Replicas,
+    Uid,
+    Url,
+    words,
+)
 
 
 class Section(Struct, frozen=True, rename="camel"):
     """A frozen part of the stack file: camelCase in YAML, snake_case in Python."""
 
 
-class OneOf(Section):
+class OneOf(Section, frozen=True):
     """A section that chooses exactly one of its `alternatives`."""
 
     alternatives: ClassVar[tuple[str, ...]]
 
 
-# --- words of Kubernetes -----------------------------------------------------------------------
+# --- parts of sections -------------------------------------------------------------------------
 
 
-def _words(allowed: str, holds: Callable[[Any], bool]) -> Meta:
-    """What a value must be, in words, and how to tell; for what a pattern or a range cannot say."""
-    return Meta(extra={"allowed": allowed, "holds": holds})
-
-
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-"""The name of a Kubernetes object, narrowed to what every kind accepts."""
-
-ObjectName = Annotated[str, Meta(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
-"""The name of a Kubernetes object whose kind also allows dots (secrets, classes)."""
-
-DataKey = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
-"""A key inside a Kubernetes Secret."""
-
-Host = Annotated[
-    str,
-    Meta(
-        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
-        max_length=253,
-    ),
-]
-"""A fully qualified host name in lower case, without port or scheme."""
-
-Image = Annotated[
-    str,
-    Meta(
-        pattern=r"^([a-z0-9][-.a-z0-9]*(:[0-9]+)?/)?[a-z0-9][-._a-z0-9]*(/[a-z0-9][-._a-z0-9]*)*"
-        r"(:[-._a-zA-Z0-9]{1,128})?(@sha256:[0-9a-f]{64})?$"
-    ),
-]
-"""An image by tag, digest or both."""
-
-Registry = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][-.a-z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*$", max_length=255)
-]
-"""A registry, or a folder of one, as an image's full name begins: `ghcr.io/cwinux`."""
-
-Url = Annotated[str, Meta(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
-"""An http(s) origin without credentials or a path; the trailing slash is the operator's choice."""
-
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Replicas = Annotated[int, Meta(ge=1, le=100)]
-Uid = Annotated[int, Meta(ge=10000, le=2**31 - 1)]
-"""A user or group id: at least 10000, so it is no account of the node."""
-
-_QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|Ki|[MGTP]i?)?$")
-_FACTOR = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_FACTOR |= {f"{prefix}i": 2 ** (10 * power) for power, prefix in enumerate("KMGTP", start=1)}
-
-
-def amount(quantity: str) -> Decimal:
-    """The number a Kubernetes quantity such as `500m` or `4Gi` stands for."""
-    number, suffix = _QUANTITY.fullmatch(quantity).groups()
-    return Decimal(number) * (_FACTOR[suffix] if suffix else 1)
-
-
-def _is_quantity(text: str) -> bool:
-    return bool(_QUANTITY.fullmatch(text)) and amount(text) > 0
-
-
-Quantity = Annotated[
-    str,
-    Meta(pattern=_QUANTITY.pattern),
-    _words("a Kubernetes quantity above zero, such as 500m, 2 or 4Gi", _is_quantity),
-]
-
-
-def _is_ipv4_range(text: str) -> bool:
-    try:
-        return isinstance(ip_network(text), IPv4Network)
-    except ValueError:
-        return False
-
-
-Cidr = Annotated[
-    str, _words("an IPv4 range in CIDR form without host bits, such as 10.20.0.0/16", _is_ipv4_range)
-]
-
-
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?")
-
-
-def _is_cron(text: str) -> bool:
-    parts = text.split()
-    return len(parts) == len(_CRON_RANGES) and all(map(_fits, parts, _CRON_RANGES))
-
-
-def _fits(field: str, bounds: tuple[int, int]) -> bool:
-    """Whether every part of a field (`*`, `5`, `1-5`, `*/15`, separated by commas) stays within its bounds."""
-    low, high = bounds
-    for part in field.split(","):
-        match = _CRON_PART.fullmatch(part)
-        if not match:
-            return False
-        numbers = [int(number) for number in match.groups()[:2] if number]
-        if numbers != sorted(numbers) or not all(low <= number <= high for number in numbers):
-            return False
-    return True
-
-
-Cron = Annotated[
-    str,
-    _words(
-        "a cron schedule in numbers (minute, hour, day of month, month, day of week), such as 0 3 * * *",
-        _is_cron,
-    ),
-]
-
-
-class Quantities(Section, rename=lambda name: name.replace("_", "-")):
+class Quantities(Section, frozen=True, rename=lambda name: name.replace("_", "-")):
     """Amounts under the names a pod gives them."""
 
     cpu: Quantity
@@ -143,7 +47,7 @@ class Quantities(Section, rename=lambda name: name.replace("_", "-")):
     """Writable disk of the node: emptyDirs and logs, in bytes (`1Gi`)."""
 
 
-class Resources(Section):
+class Resources(Section, frozen=True):
     """Requests and limits of a container; keys left out keep the workload's default."""
 
     requests: Quantities
@@ -152,7 +56,7 @@ class Resources(Section):
     """What the node enforces."""
 
 
-class SecretRef(Section):
+class SecretRef(Section, frozen=True):
     """A key of a Secret that exists in the stack's namespace."""
 
     secret_name: ObjectName
@@ -161,7 +65,7 @@ class SecretRef(Section):
     """Key inside the Secret."""
 
 
-class Identity(Section):
+class Identity(Section, frozen=True):
     """Whom a workload's processes run as."""
 
     uid: Uid = 10001
@@ -173,14 +77,14 @@ class Identity(Section):
 # --- sections ----------------------------------------------------------------------------------
 
 
-class Cluster(Section):
+class Cluster(Section, frozen=True):
     """Which cluster the stack lives in. The ambient context is never used."""
 
     context: Annotated[str, Meta(min_length=1)] | None = None
     """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set."""
 
 
-class Namespace(Section):
+class Namespace(Section, frozen=True):
     """The namespace that holds everything; Pod Security `restricted` is enforced in one the stack creates."""
 
     name: Name = "skillflaw"
@@ -189,7 +93,7 @@ class Namespace(Section):
     """Whether the stack creates the namespace, or finds it."""
 
 
-class Images(Section):
+class Images(Section, frozen=True):
     """What runs. By digest in production, so that a preview shows what changes."""
 
     backend: Image
@@ -210,14 +114,14 @@ class Images(Section):
     """Where images may come from; the policy pack refuses any other. Short names are `docker.io/library`'s."""
 
 
-class Tls(Section):
+class Tls(Section, frozen=True):
     """The certificate of one host."""
 
     secret_name: ObjectName
     """Existing Secret of type kubernetes.io/tls."""
 
 
-class Surface(Section):
+class Surface(Section, frozen=True):
     """One public host."""
 
     host: Host
@@ -229,25 +133,25 @@ class Surface(Section):
 PathGroup = Literal["health", "run", "responses", "mcp", "management"]
 
 
-class ApiSurface(Surface):
+class ApiSurface(Surface, frozen=True):
     """The backend's API on a host of its own."""
 
     allow: Annotated[tuple[PathGroup, ...], Meta(min_length=1)] = ("health", "run", "responses", "mcp")
     """Groups of paths that are open; everything else answers 404. `management` is all of `/api/`."""
 
 
-class AppSurface(Surface):
+class AppSurface(Surface, frozen=True):
     """The web UI, with the API it needs on the same host."""
 
 
-class DocsSurface(Surface):
+class DocsSurface(Surface, frozen=True):
     """The documentation."""
 
     public: bool = False
     """Says that publishing the documentation is meant; protection asks for it."""
 
 
-class Surfaces(Section):
+class Surfaces(Section, frozen=True):
     """The one census of what is public. An absent row means: no workload, no route."""
 
     api: ApiSurface | None = None
@@ -262,14 +166,14 @@ class Surfaces(Section):
         return {name: row for name in ("api", "app", "docs") if (row := getattr(self, name)) is not None}
 
 
-class IngressEdge(Section):
+class IngressEdge(Section, frozen=True):
     """Routes as Ingress objects."""
 
     class_name: ObjectName
     """IngressClass of the controller."""
 
 
-class GatewayEdge(Section):
+class GatewayEdge(Section, frozen=True):
     """Routes as HTTPRoute objects attached to a Gateway that exists."""
 
     name: ObjectName
@@ -282,7 +186,7 @@ class GatewayEdge(Section):
     """Its plain listener, whose requests are redirected to HTTPS; left out when the Gateway has none."""
 
 
-class Edge(Section):
+class Edge(Section, frozen=True):
     """How public hosts reach the cluster."""
 
     ingress: IngressEdge | None = None
@@ -297,7 +201,7 @@ class Edge(Section):
     """Whether `pulumi up` waits until the controller publishes an address."""
 
 
-class FixedScale(Section):
+class FixedScale(Section, frozen=True):
     """A fixed number of replicas."""
 
     replicas: Replicas
@@ -309,7 +213,7 @@ class FixedScale(Section):
         return self.replicas
 
 
-class AutoScale(Section):
+class AutoScale(Section, frozen=True):
     """A number of replicas that follows CPU use."""
 
     min: Annotated[int, Meta(ge=2, le=100)]
@@ -325,17 +229,14 @@ class AutoScale(Section):
         return self.max
 
 
-class BackendResources(Resources):
+class BackendResources(Resources, frozen=True):
     """The guide's figures."""
 
     requests: Quantities = Quantities(cpu="500m", memory="1Gi", ephemeral_storage="512Mi")
     limits: Quantities = Quantities(cpu="2", memory="4Gi", ephemeral_storage="4Gi")
 
 
-ProbePath = Annotated[str, Meta(pattern=r"^/[-._/a-zA-Z0-9]*$")]
-
-
-class Probes(Section):
+class Probes(Section, frozen=True):
     """Paths the kubelet asks."""
 
     startup: ProbePath = "/health_check"
@@ -346,7 +247,7 @@ class Probes(Section):
     """Fails only when the process itself is stuck: the container restarts. Never asks state."""
 
 
-class Backend(Identity):
+class Backend(Identity, frozen=True):
     """The application."""
 
     scale: FixedScale | AutoScale = FixedScale(replicas=2)
@@ -363,14 +264,14 @@ class Backend(Identity):
     """Paths the kubelet asks."""
 
 
-class WebResources(Resources):
+class WebResources(Resources, frozen=True):
     """What nginx with static files needs."""
 
     requests: Quantities = Quantities(cpu="50m", memory="64Mi", ephemeral_storage="64Mi")
     limits: Quantities = Quantities(cpu="500m", memory="256Mi", ephemeral_storage="256Mi")
 
 
-class Web(Identity):
+class Web(Identity, frozen=True):
     """A stateless web server."""
 
     replicas: Replicas = 2
@@ -381,25 +282,25 @@ class Web(Identity):
     """Requests and limits per pod."""
 
 
-class Frontend(Web):
+class Frontend(Web, frozen=True):
     """The web UI; runs when `surfaces.app` exists."""
 
     backend_url: Url | None = None
     """What the UI's server proxies to. Default: `https://<surfaces.api.host>/`."""
 
 
-class Docs(Web):
+class Docs(Web, frozen=True):
     """The documentation; runs when `surfaces.docs` exists."""
 
 
-class DatabaseResources(Resources):
+class DatabaseResources(Resources, frozen=True):
     """A small PostgreSQL."""
 
     requests: Quantities = Quantities(cpu="250m", memory="512Mi", ephemeral_storage="128Mi")
     limits: Quantities = Quantities(cpu="2", memory="2Gi", ephemeral_storage="1Gi")
 
 
-class InClusterDatabase(Identity):
+class InClusterDatabase(Identity, frozen=True):
     """One PostgreSQL in the stack's namespace."""
 
     size: Quantity = "10Gi"
@@ -410,11 +311,11 @@ class InClusterDatabase(Identity):
     """Requests and limits."""
 
 
-class ExternalDatabase(SecretRef):
+class ExternalDatabase(SecretRef, frozen=True):
     """A PostgreSQL that others run; the Secret's key holds the whole `postgresql://…` URL."""
 
 
-class Database(OneOf):
+class Database(OneOf, frozen=True):
     """Where flows, users and keys live."""
 
     alternatives: ClassVar = ("in_cluster", "external")
@@ -431,18 +332,18 @@ class Database(OneOf):
     """Connections each backend process may open beyond its pool."""
 
 
-class InClusterCache(Identity):
+class InClusterCache(Identity, frozen=True):
     """One Redis in the stack's namespace; it holds nothing that cannot be lost."""
 
     memory: Quantity = "256Mi"
     """Memory limit of the container; Redis evicts at 75 % of it."""
 
 
-class ExternalCache(SecretRef):
+class ExternalCache(SecretRef, frozen=True):
     """A Redis that others run; the Secret's key holds the whole `redis://…` or `rediss://…` URL."""
 
 
-class Cache(OneOf):
+class Cache(OneOf, frozen=True):
     """Where intermediate results of flows live, shared by all replicas."""
 
     alternatives: ClassVar = ("in_cluster", "external", "none")
@@ -451,11 +352,11 @@ class Cache(OneOf):
     """One Redis in the stack's namespace."""
     external: ExternalCache | None = None
     """A Redis that others run."""
-    none: Annotated[bool, Meta(extra_json_schema={"const": True}), _words("true", bool)] | None = None
+    none: Annotated[bool, Meta(extra_json_schema={"const": True}), words("true", bool)] | None = None
     """No shared cache: each process keeps its own. For one replica only."""
 
 
-class Storage(Section):
+class Storage(Section, frozen=True):
     """The volume behind SKILLFLAW_CONFIG_DIR: uploads and MCP server lists."""
 
     size: Quantity = "10Gi"
@@ -473,14 +374,14 @@ class Storage(Section):
         return self.access_mode or "ReadWriteMany"
 
 
-class ExistingSecretKey(SecretRef):
+class ExistingSecretKey(SecretRef, frozen=True):
     """A key that others keep."""
 
     version: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     """Any word; change it when the Secret's content changes, and pods are replaced."""
 
 
-class SecretKey(Section):
+class SecretKey(Section, frozen=True):
     """The key that encrypts stored credentials and signs sessions. Generated unless `existing` is given."""
 
     existing: ExistingSecretKey | None = None
@@ -489,7 +390,7 @@ class SecretKey(Section):
     """Fingerprint of the key whose encrypted data may be lost: lets a deliberate change of key pass."""
 
 
-class Superuser(Section):
+class Superuser(Section, frozen=True):
     """The first administrator, created once. Later changes here do not change the account."""
 
     username: Annotated[str, Meta(pattern=r"^[-._@a-zA-Z0-9]+$", max_length=150)] = "skillflaw"
@@ -498,14 +399,14 @@ class Superuser(Section):
     """The password in a Secret that exists; generated when left out."""
 
 
-class BackupResources(Resources):
+class BackupResources(Resources, frozen=True):
     """A dump, and a trial server beside it that gets the same."""
 
     requests: Quantities = Quantities(cpu="50m", memory="128Mi", ephemeral_storage="64Mi")
     limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="256Mi")
 
 
-class Backup(Section):
+class Backup(Section, frozen=True):
     """Copies of the database and the application's files on a volume of their own, each restored once."""
 
     schedule: Cron | None = None
@@ -522,7 +423,7 @@ class Backup(Section):
     """Requests and limits."""
 
 
-class Egress(Section):
+class Egress(Section, frozen=True):
     """A destination the backend may reach beyond the public internet."""
 
     cidr: Cidr
@@ -531,7 +432,7 @@ class Egress(Section):
     """TCP ports."""
 
 
-class Network(Section):
+class Network(Section, frozen=True):
     """What may talk to what."""
 
     policies: bool = True
@@ -542,7 +443,7 @@ class Network(Section):
     """Further destinations of the backend, e.g. a database in a private range."""
 
 
-class Protection(Section):
+class Protection(Section, frozen=True):
     """Whether losing or weakening this environment would hurt somebody."""
 
     enabled: bool = True
@@ -551,7 +452,7 @@ class Protection(Section):
     """Paths of choices that hold for the life of the data and may change now, since the data was moved."""
 
 
-class Settings(Section, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """A whole stack file, without its secrets."""
 
     cluster: Cluster

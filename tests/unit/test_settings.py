@@ -1,18 +1,16 @@
 """A stack file is accepted whole or refused whole, in words that name the next edit."""
 
 import json
-from importlib import import_module
 from types import SimpleNamespace
 
 import pulumi
 import pytest
 
+from settings import live
 from settings.load import parse
 from settings.problems import SettingsError
 from tests.stack_files import stack_file
 from tests.unit.recorder import SENTINEL
-
-load = import_module("settings.load")  # the package's name `load` is the function
 
 
 def refusal(config: dict, secret: set[str] = frozenset()) -> SettingsError:
@@ -159,19 +157,19 @@ def answering(monkeypatch, *answers: str | dict) -> list:
 
 def test_a_state_file_that_is_being_written_is_read_again(monkeypatch):
     reads = answering(monkeypatch, " failed to load checkpoint: EOF", {"frozen": {"database": "external"}})
-    assert load._live().frozen == {"database": "external"}
+    assert live.read_live().frozen == {"database": "external"}
     assert len(reads) == 2
 
 
 def test_a_state_file_that_stays_broken_is_an_error(monkeypatch):
     reads = answering(monkeypatch, "failed to load checkpoint: EOF")
     with pytest.raises(Exception, match="EOF"):
-        load._live()
-    assert len(reads) == load.STATE_READS
+        live.read_live()
+    assert len(reads) == live.STATE_READS
 
 
 def test_any_other_error_is_one_at_once(monkeypatch):
     reads = answering(monkeypatch, "unknown stack")
     with pytest.raises(Exception, match="unknown stack"):
-        load._live()
+        live.read_live()
     assert len(reads) == 1
