@@ -22,6 +22,7 @@ PROGRAM = (
     "outputs.py",
     "components",
     "settings",
+    "detection",
     "policies",
 )
 
