@@ -1,6 +1,7 @@
-"""Values of a stack file read into the types of its sections; every mistake is told, none ends the reading."""
+"""Values of a stack file read into the types of its sections; every mistake is reported, none ends the reading."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,10 +10,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
+from detection.secrets import is_plain, is_secret
 from settings.meaning import meanings
 from settings.problems import Problem
 from settings.sections import OneOf, Section
-from settings.shape import choices, keys, sections_of
+from settings.shape import added_schema, choices, keys, sections_of
 
 
 @dataclass(frozen=True)
@@ -62,22 +64,25 @@ class Reader:
         if get_origin(bare) is dict and isinstance(given, dict):
             name, value = get_args(bare)
             return {
-                self._value(name, key, place.inside(f".{key}")): self.read(
-                    value, one, place.inside(f".{key}")
-                )
+                self._value(name, key, inner): self.read(value, one, inner)
                 for key, one in given.items()
+                if (inner := place.inside(f".{shown_key(key)}"))
             }
         return self._value(kind, given, place)
 
     def _section(self, kinds: list[type[Section]], given: Any, place: Place, default: Any) -> Section | None:
         if not isinstance(given, dict):
             known = dict.fromkeys(key for kind in kinds for key in keys(kind))
-            self._refuse(given, f"an object of {', '.join(known)}", place)
+            # In a section's place a text could be anything, a connection string for one.
+            found = (
+                f"a text of {len(given)} characters" if isinstance(given, str) else shown(place.path, given)
+            )
+            self._refuse(found, f"an object of {', '.join(known)}", place)
             return None
         kind = max(kinds, key=lambda kind: len(given.keys() & keys(kind)))
         fields = keys(kind)
         self.problems += [
-            unknown_key(f"{place.path}.{key}", list(fields)) for key in given if key not in fields
+            unknown_key(f"{place.path}.", key, list(fields)) for key in given if key not in fields
         ]
         values = msgspec.structs.asdict(default) if type(default) is kind else {}
         for key, field in fields.items():
@@ -110,9 +115,9 @@ class Reader:
 
     def _value(self, kind: Any, given: Any, place: Place) -> Any:
         bare, *constraints = _parts(kind)
-        # YAML reads `5` as a number where a text such as a quantity is meant.
-        if bare is str and isinstance(given, int | float) and not isinstance(given, bool):
-            given = str(given)
+        unquoted = bare is str and isinstance(given, int | float)
+        if any(map(_takes_numbers, constraints)) and _is_number(given):
+            given = str(int(given)) if given == int(given) else str(given)
         try:
             value = msgspec.convert(given, kind, strict=False)
         except msgspec.ValidationError:
@@ -120,30 +125,64 @@ class Reader:
         else:
             holds = all(_holds(constraint, value) for constraint in constraints)
         if not holds:
-            self._refuse(given, _allowed(kind, constraints), place)
+            hint = "; YAML reads a text of this form as one only in quotes" if unquoted else ""
+            self._refuse(shown(place.path, given), _allowed(kind, constraints) + hint, place)
             return None
         return value
 
-    def _refuse(self, given: Any, allowed: str, place: Place) -> None:
+    def _refuse(self, found: str, allowed: str, place: Place) -> None:
         self.problems.append(
             Problem(
                 path=place.path,
-                found=_found(place.path, given),
+                found=found,
                 allowed=allowed,
                 remedy=f"correct {place.path}. {place.meaning}".strip(),
             )
         )
 
 
-def unknown_key(path: str, known: list[str]) -> Problem:
-    """The problem of a key that is none of the `known` ones."""
-    nearest = get_close_matches(path.rpartition(".")[2], known, n=1, cutoff=0.5)
+def unknown_key(section: str, key: str, known: list[str]) -> Problem:
+    """The problem of a key that is none of the `known` ones. `section` is what its path begins with."""
+    nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
     return Problem(
-        path=path,
+        path=f"{section}{shown_key(key)}",
         found="an unknown key",
         allowed=", ".join(known),
         remedy=f"did you mean {nearest[0]}?" if nearest else "remove it",
     )
+
+
+_KEY = re.compile(r"[A-Za-z_][-._/A-Za-z0-9]{0,100}")
+
+
+def shown_key(key: str) -> str:
+    """A key as it may be repeated: a name; anything else could be a value that slipped into its place."""
+    return (
+        key if _KEY.fullmatch(str(key)) and not is_secret(key) else f"(a key of {len(str(key))} characters)"
+    )
+
+
+_SECRETIVE = re.compile(r"secret|password|token|key|env|kubeconfig", re.IGNORECASE)
+
+
+def shown(path: str, value: Any) -> str:
+    """A value as it may be repeated: a number, a switch or a plain word, unless the path is one of secrets."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, str) and (_SECRETIVE.search(path) or "." not in path or not is_plain(value)):
+        return f"a text of {len(value)} characters"
+    return json.dumps(value)
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+
+
+def _takes_numbers(constraint: msgspec.Meta) -> bool:
+    """Whether a text's schema lists numbers next to texts."""
+    return bool({"number", "integer"} & set(added_schema(constraint).get("type", ())))
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:
@@ -180,20 +219,3 @@ def _allowed(kind: Any, constraints: list[msgspec.Meta]) -> str:
     limits = {"minLength": "at least", "minItems": "at least", "maxLength": "at most"}
     words += [f"{limit} {shape[key]} long" for key, limit in limits.items() if key in shape]
     return ", ".join(words)
-
-
-_SECRETIVE = re.compile(r"secret|password|token|key|env|kubeconfig", re.IGNORECASE)
-
-
-def _found(path: str, value: Any) -> str:
-    """A value as it may be shown: never one that could be a secret."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    # A text in a section's place, a URL or a long one could be anything.
-    if isinstance(value, str) and (
-        "." not in path or _SECRETIVE.search(path) or "://" in value or len(value) > 60
-    ):
-        return f"a text of {len(value)} characters"
-    return json.dumps(value)

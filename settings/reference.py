@@ -54,9 +54,10 @@ def _allowed(shape: dict[str, Any], definitions: dict[str, Any]) -> str:
         inner = definitions[items["$ref"].rsplit("/", 1)[1]] if "$ref" in items else items
         fields = inner.get("properties")
         return f"list of {{{', '.join(fields)}}}" if fields else f"list of {_allowed(inner, definitions)}"
-    if "minimum" in shape:
+    if shape.get("type") == "integer":
         return f"{shape['minimum']} to {shape['maximum']}"
-    return str(shape.get("type", ""))
+    types = shape.get("type", "")
+    return types if isinstance(types, str) else " or ".join(types)
 
 
 if __name__ == "__main__":

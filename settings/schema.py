@@ -9,7 +9,7 @@ import msgspec
 from settings.load import SECRET_KEYS
 from settings.meaning import meanings
 from settings.sections import Section, Settings
-from settings.shape import choices, keys, sections_of
+from settings.shape import added_schema, choices, keys, sections_of
 
 Schema = dict[str, Any]
 
@@ -62,7 +62,12 @@ def _shape(kind: Any, default: Any, definitions: dict[str, Schema]) -> Schema:
         return _section(kind, type(default) is kind, definitions)
     if get_origin(kind) is tuple and sections_of(get_args(kind)[0]):
         return {"type": "array", "items": _shape(get_args(kind)[0], None, definitions)}
-    return msgspec.json.schema(kind)
+    schema = msgspec.json.schema(kind)
+    if get_origin(kind) is dict:
+        schema["additionalProperties"] = _shape(get_args(kind)[1], None, definitions)
+    for constraint in getattr(kind, "__metadata__", ()):
+        schema |= added_schema(constraint)
+    return schema
 
 
 def _section(kind: type[Section], complete: bool, definitions: dict[str, Schema]) -> Schema:

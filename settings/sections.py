@@ -5,18 +5,22 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from settings.values import (
+    AnnotationKey,
     Cidr,
+    Cpu,
     Cron,
     DataKey,
     Host,
     Image,
+    Memory,
     Name,
     ObjectName,
     Port,
     ProbePath,
-    Quantity,
     Registry,
     Replicas,
+    Size,
+    Text,
     Uid,
     Url,
     words,
@@ -39,11 +43,11 @@ class OneOf(Section, frozen=True):
 class Quantities(Section, frozen=True, rename=lambda name: name.replace("_", "-")):
     """Amounts under the names a pod gives them."""
 
-    cpu: Quantity
+    cpu: Cpu
     """CPU in cores (`2`) or thousandths (`500m`)."""
-    memory: Quantity
+    memory: Memory
     """Memory in bytes (`4Gi`)."""
-    ephemeral_storage: Quantity
+    ephemeral_storage: Size
     """Writable disk of the node: emptyDirs and logs, in bytes (`1Gi`)."""
 
 
@@ -81,16 +85,17 @@ class Cluster(Section, frozen=True):
     """Which cluster the stack lives in. The ambient context is never used."""
 
     context: Annotated[str, Meta(min_length=1)] | None = None
-    """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set."""
+    """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set.
+    Frozen after the first `up`."""
 
 
 class Namespace(Section, frozen=True):
     """The namespace that holds everything; Pod Security `restricted` is enforced in one the stack creates."""
 
     name: Name = "skillflaw"
-    """Name of the namespace."""
+    """Name of the namespace; the cluster's own and the edge's are refused. Frozen after the first `up`."""
     create: bool = True
-    """Whether the stack creates the namespace, or finds it."""
+    """Whether the stack creates the namespace, or finds it. Frozen after the first `up`."""
 
 
 class Images(Section, frozen=True):
@@ -103,7 +108,7 @@ class Images(Section, frozen=True):
     docs: Image | None = None
     """Documentation; needed by `surfaces.docs`."""
     postgres: Image | None = None
-    """PostgreSQL; needed by `database.inCluster`."""
+    """PostgreSQL, by digest or a patch release such as `16.4`; needed by `database.inCluster`. Its major is frozen."""
     redis: Image | None = None
     """Redis; needed by `cache.inCluster`."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
@@ -111,7 +116,7 @@ class Images(Section, frozen=True):
     pull_secret: ObjectName | None = None
     """Existing Secret with the registry's credentials."""
     registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
-    """Where images may come from; the policy pack refuses any other. Short names are `docker.io/library`'s."""
+    """Where images may come from: registries or folders of one. Short names are `docker.io/library`'s."""
 
 
 class Tls(Section, frozen=True):
@@ -195,8 +200,8 @@ class Edge(Section, frozen=True):
     """Use the Gateway API."""
     issuer: ObjectName | None = None
     """cert-manager ClusterIssuer that makes the certificates of hosts without `tls`."""
-    annotations: dict[str, str] = {}
-    """Extra annotations of every route, for the controller at hand."""
+    annotations: dict[AnnotationKey, Text] = {}
+    """Extra annotations of every route, for the controller at hand; under protection, those known to be harmless."""
     await_address: bool = False
     """Whether `pulumi up` waits until the controller publishes an address."""
 
@@ -254,8 +259,9 @@ class Backend(Identity, frozen=True):
     """`{replicas}` or `{min, max, cpuPercent}`."""
     resources: BackendResources = BackendResources()
     """Requests and limits per pod."""
-    env: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
-    """Extra environment. Secrets do not belong here, and what the program owns is refused."""
+    env: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Text] = {}
+    """Extra environment. Secrets do not belong here; what the program owns, and under protection what would
+    weaken it, is refused."""
     longest_flow_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
     """The longest flow a rollout or a proxy must not cut, in seconds."""
     pre_stop_seconds: Annotated[int, Meta(ge=1, le=120)] = 15
@@ -303,7 +309,7 @@ class DatabaseResources(Resources, frozen=True):
 class InClusterDatabase(Identity, frozen=True):
     """One PostgreSQL in the stack's namespace."""
 
-    size: Quantity = "10Gi"
+    size: Size = "10Gi"
     """Size of its volume; can grow, never shrink."""
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
@@ -335,7 +341,7 @@ class Database(OneOf, frozen=True):
 class InClusterCache(Identity, frozen=True):
     """One Redis in the stack's namespace; it holds nothing that cannot be lost."""
 
-    memory: Quantity = "256Mi"
+    memory: Memory = "256Mi"
     """Memory limit of the container; Redis evicts at 75 % of it."""
 
 
@@ -359,7 +365,7 @@ class Cache(OneOf, frozen=True):
 class Storage(Section, frozen=True):
     """The volume behind SKILLFLAW_CONFIG_DIR: uploads and MCP server lists."""
 
-    size: Quantity = "10Gi"
+    size: Size = "10Gi"
     """Size of the claim; can grow, never shrink."""
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
@@ -377,7 +383,7 @@ class Storage(Section, frozen=True):
 class ExistingSecretKey(SecretRef, frozen=True):
     """A key that others keep."""
 
-    version: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
+    version: Annotated[Text, Meta(min_length=1, max_length=63)] | None = None
     """Any word; change it when the Secret's content changes, and pods are replaced."""
 
 
@@ -413,7 +419,7 @@ class Backup(Section, frozen=True):
     """When a backup begins, as a cron schedule in UTC. Left out: nothing is backed up."""
     keep: Annotated[int, Meta(ge=1, le=1000)] = 7
     """How many backups stay; older ones are removed after a new one succeeded."""
-    size: Quantity = "10Gi"
+    size: Size = "10Gi"
     """Size of the volume they are kept on, and most that the trial server may take of a node's disk."""
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out."""

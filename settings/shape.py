@@ -4,6 +4,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from settings.sections import Section
@@ -23,3 +24,9 @@ def choices(kind: Any) -> tuple[Any, ...]:
 def sections_of(kind: Any) -> list[type[Section]]:
     """The sections among them."""
     return [one for one in choices(kind) if isinstance(one, type) and issubclass(one, Section)]
+
+
+def added_schema(constraint: Meta) -> dict[str, Any]:
+    """What a constraint of ours adds to the JSON Schema that msgspec makes of a type."""
+    added: dict[str, Any] = (constraint.extra or {}).get("schema", {})
+    return added

@@ -9,10 +9,17 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 
-def words(allowed: str, holds: Callable[[Any], bool]) -> Meta:
-    """What a value must be, in words, and how to tell; for what a pattern or a range cannot say."""
-    return Meta(extra={"allowed": allowed, "holds": holds})
+def words(allowed: str, holds: Callable[[Any], bool], schema: dict[str, Any] | None = None) -> Meta:
+    """What a value must be, in words, and how to tell; for what a pattern or a range cannot say.
 
+    A `schema` adds to the one for editors; where its type lists numbers, the reader takes a number as the text
+    that it stands for.
+    """
+    return Meta(extra={"allowed": allowed, "holds": holds, "schema": schema or {}})
+
+
+Text = Annotated[str, words("text", lambda text: True, {"type": ["string", "number"]})]
+"""Any text; YAML reads `5` as a number where the text is meant."""
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 """The name of a Kubernetes object, narrowed to what every kind accepts."""
@@ -26,7 +33,8 @@ DataKey = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
 Host = Annotated[
     str,
     Meta(
-        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        # The last label has a letter: a name, not an address.
+        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+(?=[-0-9]*[a-z])[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
         max_length=253,
     ),
 ]
@@ -46,8 +54,33 @@ Registry = Annotated[
 ]
 """A registry, or a folder of one, as an image's full name begins: `ghcr.io/cwinux`."""
 
-Url = Annotated[str, Meta(pattern=r"^https?://[-._a-zA-Z0-9]+(:[0-9]{1,5})?/?$")]
+_URL = re.compile(
+    r"^https?://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*)(?::([0-9]{1,5}))?/?$"
+)
+
+
+def _is_origin(text: str) -> bool:
+    match = _URL.fullmatch(text)
+    if match is None or not 1 <= int(match[4] or 80) <= 65535:
+        return False
+    return len(match[1]) <= 253 and all(len(label) <= 63 for label in match[1].split("."))
+
+
+Url = Annotated[
+    str,
+    Meta(pattern=_URL.pattern),
+    words("an http(s) origin with a port from 1 to 65535, without credentials or a path", _is_origin),
+]
 """An http(s) origin without credentials or a path; the trailing slash is the operator's choice."""
+
+AnnotationKey = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=[^/]{1,253}/|[^/]*$)([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+        r"[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+    ),
+]
+"""The key of an annotation: a name, or a prefix (a domain) and a name."""
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Replicas = Annotated[int, Meta(ge=1, le=100)]
@@ -75,15 +108,54 @@ def amount(quantity: str) -> Decimal:
     return Decimal(match[1]) * _FACTOR[match[2]]
 
 
-def _is_quantity(text: str) -> bool:
-    return bool(_QUANTITY.fullmatch(text)) and amount(text) > 0
+def _between(least: str, most: str, *, whole: bool) -> Callable[[str], bool]:
+    def holds(text: str) -> bool:
+        if not _QUANTITY.fullmatch(text):
+            return False
+        number = amount(text)
+        return amount(least) <= number <= amount(most) and (not whole or number == int(number))
+
+    return holds
 
 
-Quantity = Annotated[
+def _cpu(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?|[0-9]+m", text)) and amount(text) * 1000 % 1 == 0
+
+
+_BYTES = r"^[0-9]+(\.[0-9]+)?(k|Ki|[MGTP]i?)?$"
+
+Cpu = Annotated[
     str,
-    Meta(pattern=_QUANTITY.pattern),
-    words("a Kubernetes quantity above zero, such as 500m, 2 or 4Gi", _is_quantity),
+    Meta(pattern=r"^[0-9]+(\.[0-9]+|m)?$"),
+    words(
+        "cores or thousandths of a core, from 1m to 1000, such as 500m, 2 or 1.5",
+        lambda text: _cpu(text) and _between("1m", "1000", whole=False)(text),
+        {"type": ["string", "number"], "minimum": 0.001, "maximum": 1000},
+    ),
 ]
+"""An amount of CPU."""
+
+Memory = Annotated[
+    str,
+    Meta(pattern=_BYTES),
+    words(
+        "whole bytes from 16Mi to 1024Ti, such as 512Mi or 4Gi",
+        _between("16Mi", "1024Ti", whole=True),
+        {"type": ["string", "integer"], "minimum": 2**24, "maximum": 2**50},
+    ),
+]
+"""An amount of memory; a process in less than 16Mi does not start."""
+
+Size = Annotated[
+    str,
+    Meta(pattern=_BYTES),
+    words(
+        "whole bytes from 1Mi to 1024Pi, such as 512Mi or 10Gi",
+        _between("1Mi", "1024Pi", whole=True),
+        {"type": ["string", "integer"], "minimum": 2**20, "maximum": 2**60},
+    ),
+]
+"""The size of a volume or of a part of a node's disk."""
 
 
 def _is_ipv4_range(text: str) -> bool:
@@ -98,7 +170,7 @@ Cidr = Annotated[
 ]
 
 
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 _CRON_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?")
 
 

@@ -9,6 +9,8 @@ import pytest
 from settings import live
 from settings.load import parse
 from settings.problems import SettingsError
+from settings.sections import Settings
+from settings.shape import keys
 from tests.stack_files import stack_file
 from tests.unit.recorder import SENTINEL
 
@@ -87,7 +89,7 @@ def test_partial_resources_keep_the_other_defaults():
         ("frontend", "replicas", 0, "a whole number from 1 to 100"),
         ("images", "pullPolicy", "Sometimes", "Always or IfNotPresent or Never"),
         ("images", "registries", [], "a list, at least 1 long"),
-        ("storage", "size", "2GB", "a Kubernetes quantity above zero, such as 500m, 2 or 4Gi"),
+        ("storage", "size", "2GB", "whole bytes from 1Mi to 1024Pi, such as 512Mi or 10Gi"),
         ("namespace", "name", "a" * 64, "text of the form ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, at most 63 long"),
         (
             "namespace",
@@ -130,11 +132,72 @@ def test_a_section_stored_as_a_secret_is_refused():
         {"superuser": SENTINEL},
         {"password": SENTINEL},
         {"cache": {"external": {"url": f"redis://:{SENTINEL}@r"}}},
+        {"database": {"external": f"host=db password={SENTINEL}"}},
+        {"database": {"external": {f"password:{SENTINEL}": None}}},
+        {f"password:{SENTINEL}": None},
+        {f"sk-proj-{SENTINEL}": {}},
+        {"backend": {"env": {f"password:{SENTINEL}": None}}},
+        {"backend": {"env": {"X": f"host=db password={SENTINEL}"}}},
+        {"backend": {"env": {f"{SENTINEL}@db": "x"}}},
+        {"edge": {"annotations": {f"a b {SENTINEL}": "x"}}},
+        {"edge": {"annotations": {"a": [SENTINEL]}}},
+        {"storage": {"size": f"{SENTINEL} Gi"}},
+        {"storage": {"size": SENTINEL}},
+        {"images": {"backend": f"https://u:{SENTINEL}@ghcr.io/a"}},
+        {"surfaces": {"api": SENTINEL}},
+        {"surfaces": {"api": {"host": f"u:{SENTINEL}@api.example.com"}}},
+        {"frontend": {"backendUrl": f"http://u:{SENTINEL}@skillflaw-backend:7860"}},
+        {"protection": {"migrating": [f"password={SENTINEL}"]}},
+        {"network": {"egress": [SENTINEL]}},
+        {"network": {"egress": [{"cidr": f"{SENTINEL}/32", "ports": [1]}]}},
+        {"backup": {"schedule": f"{SENTINEL} * * * *"}},
     ],
     ids=str,
 )
 def test_no_error_repeats_what_may_be_a_secret(broken):
     assert SENTINEL not in str(refusal(lab(**broken)))
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "found"),
+    [
+        ({"frontend": {"replicas": 0}}, "frontend.replicas", "0"),
+        ({"protection": {"enabled": "perhaps"}}, "protection.enabled", '"perhaps"'),
+        ({"images": {"pullPolicy": "Sometimes"}}, "images.pullPolicy", '"Sometimes"'),
+        ({"storage": {"size": "2GB"}}, "storage.size", '"2GB"'),
+        ({"storage": {"size": None}}, "storage.size", "null"),
+        ({"storage": {"size": "two words"}}, "storage.size", "a text of 9 characters"),
+        ({"database": {"external": "plain"}}, "database.external", "a text of 5 characters"),
+        ({"secretKey": {"acceptLoss": "plain"}}, "secretKey.acceptLoss", "a text of 5 characters"),
+        ({"network": {"egress": {"a": 1}}}, "network.egress", "an object"),
+        (
+            {"database": {"external": {"pass word": 1}}},
+            "database.external.(a key of 9 characters)",
+            "an unknown key",
+        ),
+    ],
+)
+def test_a_found_value_is_shown_only_if_it_is_plain(config, path, found):
+    assert problem(lab(**config), path).found == found
+
+
+@pytest.mark.parametrize("blank", [None, "", "null", " "])
+@pytest.mark.parametrize("section", list(keys(Settings)))
+def test_a_section_that_is_left_blank_is_one_without_keys(section, blank):
+    def outcome(value):
+        try:
+            return parse(lab(**{section: value}), set())
+        except SettingsError as refused:
+            return str(refused)
+
+    assert outcome(blank) == outcome({})
+
+
+@pytest.mark.parametrize(
+    ("section", "key"), [("namespace", "name"), ("superuser", "username"), ("cluster", "context")]
+)
+def test_a_name_that_yaml_reads_as_a_number_asks_for_quotes(section, key):
+    assert "in quotes" in problem(lab(**{section: {key: 123}}), f"{section}.{key}").allowed
 
 
 # --- the engine's own state --------------------------------------------------------------------
