@@ -24,7 +24,8 @@ from components.storage import Storage
 from components.superuser import Superuser
 from outputs import Outputs, SecretRef
 from settings.frozen import frozen
-from settings.load import Live, Secrets
+from settings.live import Live
+from settings.load import Secrets
 from settings.sections import Settings
 
 T = TypeVar("T")
@@ -114,7 +115,14 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         generated_key=_known_later(protection.once_complete(key.generated)),
         frozen=_known_later(
             protection.once_complete(
-                frozen(settings.namespace, settings.storage, settings.database, settings.backend)
+                frozen(
+                    settings.cluster,
+                    settings.namespace,
+                    settings.images,
+                    settings.storage,
+                    settings.database,
+                    settings.backend,
+                )
             )
         ),
     )

@@ -94,7 +94,7 @@ def looks_secret(name: str, value: str) -> bool:
         return not re.fullmatch(r"\d{1,3}", value)
     if words and _is_secret_word(words[-1]) and len(value) > 5:
         return not _is_harmless(value) or bool(_IDENTIFIER.fullmatch(value))
-    return any(map(_is_secret_word, words)) and not _is_harmless(value)
+    return any(map(_is_secret_word, words)) and len(value) > 3 and not _is_harmless(value)
 
 
 def _words(name: str) -> list[str]:

@@ -38,7 +38,7 @@ def load() -> tuple[Settings, Secrets, Live]:
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     secret = {key for key in given if _is_secret(prefix + key)}
     live = read_live()
-    settings = parse(given, secret, live=live.frozen)
+    settings = parse(given, secret, live=live.frozen, autonaming=values.get("pulumi:autonaming"))
     return settings, Secrets(kubeconfig=config.get_secret("kubeconfig")), live
 
 
@@ -46,42 +46,53 @@ def _is_secret(key: str) -> bool:
     return pulumi.runtime.is_config_secret(key) or key in get_config_secret_keys_env()
 
 
-def parse(given: dict[str, Any], secret: set[str], *, live: dict[str, str] | None = None) -> Settings:
+def parse(
+    given: dict[str, Any],
+    secret: set[str],
+    *,
+    live: dict[str, str] | None = None,
+    autonaming: Any = None,
+) -> Settings:
     """Settings from top-level keys and their texts (JSON, as the engine hands them over).
 
-    `secret` names the keys that are stored encrypted, `live` is what the running stack was made with.
+    `secret` names the keys that are stored encrypted, `live` is what the running stack was made with,
+    `autonaming` is `pulumi:autonaming`, which the engine hands over with the rest.
     Raises `SettingsError`.
     """
     sections = keys(Settings)
     allowed = [*sections, *SECRET_KEYS]
     problems = [
-        *(unknown_key(key, allowed) for key in given if key not in allowed),
+        *(unknown_key("", key, allowed) for key in given if key not in allowed),
         *_misplaced_secrets(given, secret, sections),
     ]
     parsed: dict[str, Any] = {}
     for key, field in sections.items():
         reader = Reader()
         place = Place(key, Settings, field.name)
-        section = reader.read(field.type, _decode(given.get(key, {})), place, field.default)
+        section = reader.read(field.type, _decode(given.get(key)), place, field.default)
         if reader.problems:
             problems += reader.problems
         else:
             parsed[field.name] = section
-    known = {**parsed, "kubeconfig": "kubeconfig" in given, "live": live or {}}
+    known = {**parsed, "kubeconfig": "kubeconfig" in given, "live": live or {}, "autonaming": autonaming}
     for rule, wanted in RULES.items():
         if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError(list(dict.fromkeys(problems)))
     return Settings(**parsed)
 
 
 def _decode(value: Any) -> Any:
-    """A section's value: JSON text under the engine, already decoded from a YAML file in tests."""
+    """A section's value: JSON text under the engine, already decoded from a YAML file in tests.
+
+    A section that is left blank is one without keys.
+    """
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        decoded = json.loads(value.strip() or "null") if isinstance(value, str) else value
     except json.JSONDecodeError:
         return value
+    return {} if decoded is None else decoded
 
 
 def _misplaced_secrets(given: dict[str, Any], secret: set[str], sections: Iterable[str]) -> list[Problem]:

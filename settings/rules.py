@@ -1,16 +1,23 @@
 """What must hold between sections: one function per rule, each with the remedy in its words.
 
 A rule's parameters are the sections it needs; the loader runs it whenever those parsed. Besides sections
-there are `kubeconfig` (whether the stack carries one) and `live` (what the running stack has exported
-as `frozen`).
+there are `kubeconfig` (whether the stack carries one), `live` (what the running stack has exported as
+`frozen`) and `autonaming` (Pulumi's own key of that name).
 """
 
-import re
 from collections.abc import Callable, Iterator
 from inspect import signature
+from typing import Any
 
-from settings.frozen import MIGRATIONS, frozen
+from detection.images import from_registry, full_name, is_fixed
+from detection.secrets import is_plain
+from settings.addresses import reaches_metadata
+from settings.annotations import annotation_problems
+from settings.autonaming import autonaming_problems
+from settings.environment import env_problems
+from settings.frozen import MIGRATIONS, UNKNOWN, frozen
 from settings.problems import Problem
+from settings.schedules import longest_wait, runs_per_day
 from settings.sections import (
     Backend,
     Backup,
@@ -35,44 +42,13 @@ from settings.values import amount
 RULES: dict[Callable[..., Iterator[Problem]], frozenset[str]] = {}
 """Every rule, and the sections it needs."""
 
-OWNED_ENV = frozenset(
-    [
-        "SKILLFLAW_CACHE_TYPE",
-        "SKILLFLAW_CONFIG_DIR",
-        "SKILLFLAW_CONFIG_MODEL",
-        "SKILLFLAW_DATABASE_URL",
-        "SKILLFLAW_DB_CONNECTION_SETTINGS",
-        "SKILLFLAW_HOST",
-        "SKILLFLAW_LOG_ENV",
-        "SKILLFLAW_LOG_FILE",
-        "SKILLFLAW_MAX_OVERFLOW",
-        "SKILLFLAW_NEW_USER_IS_ACTIVE",
-        "SKILLFLAW_OPEN_BROWSER",
-        "SKILLFLAW_POOL_SIZE",
-        "SKILLFLAW_PORT",
-        "SKILLFLAW_REDIS_DB",
-        "SKILLFLAW_REDIS_HOST",
-        "SKILLFLAW_REDIS_PORT",
-        "SKILLFLAW_REDIS_URL",
-        "SKILLFLAW_SECRET_KEY",
-        "SKILLFLAW_SECRET_KEY_FILE",
-        "SKILLFLAW_SUPERUSER",
-        "SKILLFLAW_SUPERUSER_PASSWORD",
-        "SKILLFLAW_WEBHOOK_AUTH_ENABLE",
-        "SKILLFLAW_WORKERS",
-        "UVICORN_HOST",
-        "UVICORN_PORT",
-        "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN",
-        "UVICORN_TIMEOUT_KEEP_ALIVE",
-        "WEB_CONCURRENCY",
-    ]
-)
-"""Environment of the backend that only the program sets: it is derived from other sections, or the
-application documents it and the deployment rests on it."""
+BACKEND = "skillflaw-backend"
+SERVICE_ENDS = ("", ".svc", ".svc.cluster.local")
+"""The backend's Service, and how cluster DNS completes the name of one in a namespace."""
 
-_SECRET_WORD = re.compile(r"PASSWORD|SECRET|TOKEN|API_?KEY|PRIVATE|CREDENTIAL")
-_CREDENTIALS = re.compile(r"://[^/@]*:[^/@]*@")
-_MUTABLE = re.compile(r"^[^@]*(:latest|(^|/)[^:/]*)$")
+DATA_CLAIM = "skillflaw-backend-data"
+CLAIMS = frozenset({DATA_CLAIM, "postgresql-data", "skillflaw-backups"})
+"""Claims that the stack itself makes."""
 
 
 def rule(check: Callable[..., Iterator[Problem]]) -> Callable[..., Iterator[Problem]]:
@@ -132,6 +108,22 @@ def ui_knows_its_backend(surfaces: Surfaces, frontend: Frontend) -> Iterator[Pro
             found="a web UI without surfaces.api and without frontend.backendUrl",
             allowed="surfaces.api, from whose host the UI's BACKEND_URL is derived, or frontend.backendUrl",
             remedy="add surfaces.api, or set frontend.backendUrl, e.g. http://skillflaw-backend:7860",
+        )
+
+
+@rule
+def ui_names_the_service_whole(namespace: Namespace, frontend: Frontend) -> Iterator[Problem]:
+    url = (frontend.backend_url or "").removesuffix("/")
+    host = url.partition("://")[2].partition(":")[0]
+    names = [BACKEND, *(f"{BACKEND}.{namespace.name}{end}" for end in SERVICE_ENDS)]
+    ours = [f"http://{name}:7860" for name in names]
+    # A plain origin that begins like the Service is taken for the Service, which speaks no TLS.
+    if (url.startswith(f"http://{BACKEND}") or host in names) and url not in ours:
+        yield Problem(
+            path="frontend.backendUrl",
+            found=f"{url}, which only begins like the stack's own Service",
+            allowed=f"{', '.join(ours)}, or an https origin",
+            remedy=f"write {ours[0]}",
         )
 
 
@@ -253,17 +245,42 @@ def protected_hosts_have_certificates(
 
 @rule
 def protected_images_are_pinned(images: Images, protection: Protection) -> Iterator[Problem]:
+    for name in ("backend", "frontend", "docs", "redis"):
+        reference = getattr(images, name)
+        if protection.enabled and reference and not is_fixed(reference):
+            yield _moving_image(name, reference, "1.8.4")
+
+
+@rule
+def databases_are_pinned(images: Images) -> Iterator[Problem]:
+    # A tag that moves brings another major version over the data as soon as a pod starts again.
+    if images.postgres and not is_fixed(images.postgres, database=True):
+        yield _moving_image("postgres", images.postgres, "16.4")
+
+
+def _moving_image(name: str, reference: str, release: str) -> Problem:
+    bare, _, tag = reference.rpartition("/")[2].partition(":")
+    bare = reference.removesuffix(f":{tag}") if tag else reference
+    return Problem(
+        path=f"images.{name}",
+        found=f"{reference}, which names whatever was pushed last",
+        allowed=f"NAME@sha256:DIGEST (preferred), or the tag of a patch release such as {release}",
+        remedy="fill in the digest: "
+        f"`docker buildx imagetools inspect {bare}:{tag or 'TAG'} --format '{{{{.Manifest.Digest}}}}'` "
+        f"prints it, then write {bare}@sha256:…",
+    )
+
+
+@rule
+def images_come_from_known_registries(images: Images) -> Iterator[Problem]:
     for name in ("backend", "frontend", "docs", "postgres", "redis"):
         reference = getattr(images, name)
-        if protection.enabled and reference and _MUTABLE.match(reference):
-            bare = reference.removesuffix(":latest")
+        if reference and not from_registry(reference, images.registries):
             yield Problem(
                 path=f"images.{name}",
-                found=f"{reference}, which names whatever was pushed last",
-                allowed="NAME@sha256:DIGEST (preferred) or a fixed tag under protection",
-                remedy="fill in the digest: "
-                f"`docker buildx imagetools inspect {bare}:TAG --format '{{{{.Manifest.Digest}}}}'` "
-                f"prints it, then write {bare}@sha256:…",
+                found=f"{full_name(reference)}, an image from elsewhere",
+                allowed=f"images of {', '.join(images.registries)}",
+                remedy=f"use an image of those, or add {full_name(reference).rpartition('/')[0]} to images.registries",
             )
 
 
@@ -291,30 +308,39 @@ def protected_databases_have_backups(
         )
 
 
+@rule
+def protected_backups_are_due(backup: Backup, protection: Protection) -> Iterator[Problem]:
+    if not protection.enabled or not backup.schedule:
+        return
+    wait = longest_wait(backup.schedule)
+    if wait is None or wait > 31:
+        yield Problem(
+            path="backup.schedule",
+            found="a schedule that is never due" if wait is None else f"a schedule with waits of {wait} days",
+            allowed="a backup at least every 31 days under protection",
+            remedy='write backup.schedule, e.g. "0 3 * * *"',
+        )
+    if (runs := runs_per_day(backup.schedule)) > backup.keep:
+        yield Problem(
+            path="backup.keep",
+            found=f"{backup.keep}, with {runs} backups a day: the oldest is younger than a day",
+            allowed="backups that reach back a day or more, under protection",
+            remedy=(f"raise backup.keep to {runs} or more, or " if runs <= 1000 else "")
+            + "back up less often",
+        )
+
+
 # --- the backend's own -------------------------------------------------------------------------
 
 
 @rule
-def env_leaves_the_program_its_own(backend: Backend) -> Iterator[Problem]:
-    for name in sorted(backend.env.keys() & OWNED_ENV):
-        yield Problem(
-            path=f"backend.env.{name}",
-            found="a variable the program sets itself",
-            allowed="variables that no section derives",
-            remedy="remove it and use the section it belongs to",
-        )
+def env_weakens_nothing(backend: Backend, protection: Protection) -> Iterator[Problem]:
+    yield from env_problems(backend.env, protected=protection.enabled)
 
 
 @rule
-def env_holds_no_secrets(backend: Backend) -> Iterator[Problem]:
-    for name in sorted(backend.env.keys() - OWNED_ENV):
-        if _SECRET_WORD.search(name.upper()) or _CREDENTIALS.search(backend.env[name]):
-            yield Problem(
-                path=f"backend.env.{name}",
-                found="what looks like a secret, in a section that is stored in plain text",
-                allowed="plain values",
-                remedy="store it as a credential inside SkillFlaw, whose variables are encrypted",
-            )
+def annotations_are_the_edges_own(edge: Edge, protection: Protection) -> Iterator[Problem]:
+    yield from annotation_problems("edge.annotations", edge.annotations, protected=protection.enabled)
 
 
 @rule
@@ -348,18 +374,28 @@ def requests_stay_within_limits(
 
 @rule
 def frozen_choices_stay(
+    cluster: Cluster,
     namespace: Namespace,
+    images: Images,
     storage: Storage,
     database: Database,
     backend: Backend,
     protection: Protection,
     live: dict[str, str],
 ) -> Iterator[Problem]:
-    now = frozen(namespace, storage, database, backend)
+    now = frozen(cluster, namespace, images, storage, database, backend)
     # Where a database changes places, what only the in-cluster one has is no change of its own.
     kept = "database" not in live or live["database"] == now["database"]
     for path, was in live.items():
-        if now.get(path, was) == was or path in protection.migrating:
+        unchanged = now.get(path, was) == was
+        if unchanged and path in protection.migrating:
+            yield Problem(
+                path="protection.migrating",
+                found=f"{path}, which does not change",
+                allowed="choices that this run changes",
+                remedy=f"remove {path}: the migration is over, or was not begun",
+            )
+        if unchanged or path in protection.migrating or UNKNOWN in (was, now[path]):
             continue
         if kept or not path.startswith("database."):
             yield Problem(
@@ -376,10 +412,15 @@ def migrations_are_known(protection: Protection) -> Iterator[Problem]:
         if path not in MIGRATIONS:
             yield Problem(
                 path="protection.migrating",
-                found=f"{path}, which no migration is about",
+                found=f"{path if is_plain(path) else 'a text'}, which no migration is about",
                 allowed=", ".join(MIGRATIONS),
                 remedy="remove it",
             )
+
+
+@rule
+def names_keep_what_is_random(autonaming: Any) -> Iterator[Problem]:
+    yield from autonaming_problems(autonaming)
 
 
 # --- references --------------------------------------------------------------------------------
@@ -408,13 +449,38 @@ def existing_claim_says_what_it_allows(storage: Storage) -> Iterator[Problem]:
 
 
 @rule
+def files_have_a_volume_of_their_own(storage: Storage) -> Iterator[Problem]:
+    # Its own name is free while the claim is somebody's: guides name it alike.
+    if storage.existing_claim in CLAIMS - {DATA_CLAIM}:
+        yield Problem(
+            path="storage.existingClaim",
+            found=f"{storage.existing_claim}, a claim of the stack's database or backups",
+            allowed="a claim of its own: a restore empties it",
+            remedy="name another claim, or remove storage.existingClaim and the stack makes one",
+        )
+
+
+@rule
 def backups_have_a_volume_of_their_own(backup: Backup, storage: Storage) -> Iterator[Problem]:
-    if backup.existing_claim and backup.existing_claim in (storage.existing_claim, "skillflaw-backend-data"):
+    if backup.existing_claim and backup.existing_claim in CLAIMS | {storage.existing_claim}:
         yield Problem(
             path="backup.existingClaim",
-            found=f"{backup.existing_claim}, the volume that is backed up",
+            found=f"{backup.existing_claim}, a claim that is the stack's own",
             allowed="a claim of its own: one lost volume must not take the backups with it",
             remedy="name another claim, or remove backup.existingClaim and the stack makes one",
+        )
+
+
+@rule
+def namespace_is_the_stacks_own(namespace: Namespace, edge: Edge, network: Network) -> Iterator[Problem]:
+    edges = {network.edge_namespace, edge.gateway and edge.gateway.namespace}
+    taken = namespace.name == "default" or namespace.name.startswith(("kube-", "openshift-"))
+    if taken or namespace.name in edges:
+        yield Problem(
+            path="namespace.name",
+            found=f"{namespace.name}, the namespace of {'the cluster' if taken else 'the edge'} itself",
+            allowed="a namespace that holds this stack alone: it is closed for every pod in it",
+            remedy="choose another name, e.g. skillflaw",
         )
 
 
@@ -427,6 +493,18 @@ def policies_know_the_edge(surfaces: Surfaces, network: Network) -> Iterator[Pro
             allowed="the namespace of the ingress controller or Gateway",
             remedy="set network.edgeNamespace, e.g. to traefik, or network.policies to false",
         )
+
+
+@rule
+def egress_keeps_out_of_metadata(network: Network) -> Iterator[Problem]:
+    for number, row in enumerate(network.egress):
+        if reaches_metadata(row.cidr):
+            yield Problem(
+                path=f"network.egress[{number}].cidr",
+                found=f"{row.cidr}, which holds addresses that answer with the machine's own credentials",
+                allowed="ranges without loopback, link-local and the clouds' metadata addresses",
+                remedy="write the ranges of your own services, e.g. 10.20.0.0/16; the web is open on 80 and 443 already",
+            )
 
 
 @rule

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.runtime import UPSTREAM_DEFAULTS
-from settings.rules import OWNED_ENV
+from settings.environment import OWNED_ENV
 from tests.stack_files import stack_file
 from tests.unit.recorder import Program, engine_config, plain, record, run, whole_program
 

@@ -20,7 +20,7 @@ from components.storage import StorageArgs
 from components.superuser import SuperuserArgs
 from components.web import WebArgs
 from settings import sections
-from settings.load import Live
+from settings.live import Live
 
 IMAGES = {name: f"some/{name}" for name in ("backend", "frontend", "docs", "postgres", "redis")}
 URL = State(url=SecretKeyRef(name="some-secret", key="url"))

@@ -1,12 +1,16 @@
 """Each rule refuses what it was made for, and says how to get out."""
 
+import json
+
 import pytest
 
+from settings.addresses import reaches_metadata
 from settings.frozen import MIGRATIONS, frozen
 from settings.load import parse
 from settings.problems import SettingsError
-from settings.rules import RULES
+from settings.rules import CLAIMS, RULES
 from tests.stack_files import stack_file
+from tests.unit.recorder import engine_config, record, run, whole_program
 
 DIGEST = "@sha256:" + "a" * 64
 SAFE = {
@@ -69,13 +73,46 @@ REFUSED = {
         },
         "backup.schedule",
     ),
-    "env_leaves_the_program_its_own": (
-        {"backend": {"env": {"SKILLFLAW_DATABASE_URL": "x"}}},
-        "backend.env.SKILLFLAW_DATABASE_URL",
+    "env_weakens_nothing": (
+        {"backend": {"env": {"SKILLFLAW_AUTO_LOGIN": "true"}}},
+        "backend.env.SKILLFLAW_AUTO_LOGIN",
     ),
-    "env_holds_no_secrets": (
-        {"backend": {"env": {"OPENAI_API_KEY": "x"}}},
-        "backend.env.OPENAI_API_KEY",
+    "annotations_are_the_edges_own": (
+        {"edge": SAFE["edge"] | {"annotations": {"nginx.ingress.kubernetes.io/server-snippet": "x"}}},
+        "edge.annotations.nginx.ingress.kubernetes.io/server-snippet",
+    ),
+    "images_come_from_known_registries": (
+        {"images": SAFE["images"] | {"backend": f"example.com/backend{DIGEST}"}},
+        "images.backend",
+    ),
+    "databases_are_pinned": ({"images": SAFE["images"] | {"postgres": "postgres:16"}}, "images.postgres"),
+    "protected_backups_are_due": (
+        {
+            "images": SAFE["images"] | {"postgres": "postgres:16.4"},
+            "backup": {"schedule": "0 0 31 2 *"},
+        },
+        "backup.schedule",
+    ),
+    "files_have_a_volume_of_their_own": (
+        {"storage": {"existingClaim": "postgresql-data", "accessMode": "ReadWriteMany"}},
+        "storage.existingClaim",
+    ),
+    "namespace_is_the_stacks_own": ({"namespace": {"name": "kube-system"}}, "namespace.name"),
+    "egress_keeps_out_of_metadata": (
+        {
+            "network": SAFE["network"]
+            | {
+                "egress": [
+                    {"cidr": "10.0.0.0/8", "ports": [1]},
+                    {"cidr": "169.254.169.254/32", "ports": [80]},
+                ]
+            }
+        },
+        "network.egress[1].cidr",
+    ),
+    "ui_names_the_service_whole": (
+        {"frontend": {"backendUrl": "http://skillflaw-backend-other:7860"}},
+        "frontend.backendUrl",
     ),
     "requests_stay_within_limits": (
         {"backend": {"resources": {"requests": {"cpu": "3"}}}},
@@ -110,7 +147,7 @@ def test_the_safe_stack_is_accepted():
 
 
 def test_every_rule_has_been_seen_refusing():
-    about_live_stacks = {"frozen_choices_stay"}  # shown below: it needs a running stack
+    about_live_stacks = {"frozen_choices_stay", "names_keep_what_is_random"}  # shown below
     assert {rule.__name__ for rule in RULES} == set(REFUSED) | about_live_stacks
 
 
@@ -137,15 +174,223 @@ def test_the_connection_budget_tells_sizes_that_fit():
     )
 
 
-@pytest.mark.parametrize("reference", ["postgres:16.4", f"postgres{DIGEST}", "localhost:5000/postgres:16.4"])
+@pytest.mark.parametrize(
+    "reference", ["postgres:16.4", f"postgres{DIGEST}", "docker.io/library/postgres:16.4-bookworm"]
+)
 def test_protection_accepts_digests_and_fixed_tags(reference):
     parse(SAFE | {"images": SAFE["images"] | {"postgres": reference}}, set())
 
 
-@pytest.mark.parametrize("reference", ["postgres", "postgres:latest", "localhost:5000/postgres"])
-def test_protection_refuses_names_that_move(reference):
-    with pytest.raises(SettingsError, match="whatever was pushed last"):
-        parse(SAFE | {"images": SAFE["images"] | {"postgres": reference}}, set())
+def images(**names) -> dict:
+    return {"images": {"registries": ["ghcr.io", "docker.io", "localhost:5000"]} | SAFE["images"] | names}
+
+
+@pytest.mark.parametrize("version", ["", ":latest", ":main", ":nightly", ":stable", ":v1", ":1.8", ":dev"])
+@pytest.mark.parametrize("name", ["backend", "frontend", "docs", "redis"])
+def test_protection_refuses_names_that_move(name, version):
+    with pytest.raises(SettingsError, match="whatever was pushed last") as refused:
+        parse(SAFE | images(**{name: f"localhost:5000/a{version}"}), set())
+    (problem,) = refused.value.problems
+    tag = version or ":TAG"
+    assert f"imagetools inspect localhost:5000/a{tag} " in problem.remedy
+    assert "localhost:5000/a@sha256:…" in problem.remedy
+    parse(SAFE | images(**{name: f"localhost:5000/a{version}"}) | UNPROTECTED, set())
+
+
+UNPROTECTED = {"protection": {"enabled": False}}
+
+
+@pytest.mark.parametrize(
+    "reference", ["postgres", "postgres:16", "postgres:17-alpine", "postgres:latest", "a/b:main"]
+)
+@pytest.mark.parametrize("edit", [{}, UNPROTECTED], ids=["protected", "unprotected"])
+def test_a_database_never_moves_by_itself(reference, edit):
+    with pytest.raises(SettingsError, match=r"16\.4"):
+        parse(SAFE | images(postgres=reference) | edit, set())
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        f"quay.io/cwinux/skillflaw_backend{DIGEST}",
+        f"ghcr.io/cwinux2/skillflaw_backend{DIGEST}",
+        f"ghcr.io.example.com/cwinux/a{DIGEST}",
+        f"someone/backend{DIGEST}",
+    ],
+)
+def test_an_image_from_elsewhere_is_refused_by_its_full_name_with_or_without_protection(reference):
+    for edit in ({}, UNPROTECTED):
+        with pytest.raises(SettingsError, match="an image from elsewhere") as refused:
+            parse(SAFE | {"images": SAFE["images"] | {"backend": reference}} | edit, set())
+        assert "images.registries" in str(refused.value)
+
+
+# --- what is useless ---------------------------------------------------------------------------
+
+
+def scheduled(**backup) -> dict:
+    return SAFE | {"images": SAFE["images"] | {"postgres": "postgres:16.4"}, "backup": backup}
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 0 31 2 *", "0 3 30 2 *", "0 3 29 2 *", "0 3 31 * *", "0 3 1 1 *", "0 3 1 */2 *"]
+)
+def test_a_protected_schedule_that_is_hardly_ever_due_is_no_backup(schedule):
+    with pytest.raises(SettingsError, match=r"backup\.schedule"):
+        parse(scheduled(schedule=schedule), set())
+    parse(scheduled(schedule=schedule) | UNPROTECTED, set())
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 3 * * *", "0 3 1 * *", "0 3 28 * *", "30 1 * * 6", "0 3 31 * 0", "0 3 1,15 * *"]
+)
+def test_a_schedule_of_once_a_month_or_more_is_one(schedule):
+    parse(scheduled(schedule=schedule), set())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "runs"), [("* * * * *", 1440), ("*/10 * * * *", 144), ("0 * * * *", 24)]
+)
+def test_backups_reach_back_a_day(schedule, runs):
+    for keep in (7, min(runs - 1, 1000)):
+        with pytest.raises(SettingsError, match="younger than a day") as refused:
+            parse(scheduled(schedule=schedule, keep=keep), set())
+        assert ("raise backup.keep" in str(refused.value)) == (runs <= 1000)
+    if runs <= 1000:
+        parse(scheduled(schedule=schedule, keep=runs), set())
+    parse(scheduled(schedule="0 */6 * * *", keep=4), set())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x:99999", "http://x:0", "http://-x", f"http://{'a' * 64}", "http://a..b", "http://x:"]
+)
+def test_an_origin_that_can_exist_nowhere_is_refused(url):
+    with pytest.raises(SettingsError, match="an http\\(s\\) origin"):
+        parse(SAFE | {"frontend": {"backendUrl": url}}, set())
+
+
+@pytest.mark.parametrize(
+    "host", [".".join(["a" * 60] * 5), f"{'a' * 64}.example.com", "10.0.0.1", "a_b.example.com"]
+)
+def test_a_host_that_can_have_no_certificate_is_refused(host):
+    with pytest.raises(SettingsError, match=r"surfaces\.api\.host"):
+        parse(SAFE | {"surfaces": {"api": {"host": host}}}, set())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://skillflaw-backend2:7860",
+        "http://skillflaw-backend.example.com:7860",
+        "http://skillflaw-backend.other.svc:7860",
+        "http://skillflaw-backend:80",
+        "https://skillflaw-backend:7860",
+    ],
+)
+def test_an_origin_that_only_begins_like_the_service_is_refused(url):
+    with pytest.raises(SettingsError, match="only begins like"):
+        parse(SAFE | {"frontend": {"backendUrl": url}}, set())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://skillflaw-backend:7860",
+        "http://skillflaw-backend:7860/",
+        "http://skillflaw-backend.skillflaw.svc.cluster.local:7860",
+        "https://skillflaw-backend.example.com/",
+        "https://api.example.com",
+    ],
+)
+def test_the_service_by_its_whole_name_and_any_other_https_origin_are_accepted(url):
+    parse(SAFE | {"frontend": {"backendUrl": url}}, set())
+
+
+# --- whose things these are --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["default", "kube-system", "kube-public", "kube-node-lease", "ingress-nginx"]
+)
+@pytest.mark.parametrize("edit", [{}, UNPROTECTED], ids=["protected", "unprotected"])
+def test_a_namespace_of_the_cluster_or_of_the_edge_is_refused(name, edit):
+    with pytest.raises(SettingsError, match=r"namespace\.name"):
+        parse(SAFE | {"namespace": {"name": name}} | edit, set())
+
+
+def test_the_namespace_of_a_gateway_is_the_edges_too():
+    gateway = {"edge": {"gateway": {"name": "public", "namespace": "edge"}}}
+    parse(SAFE | gateway, set())
+    with pytest.raises(SettingsError, match=r"namespace\.name"):
+        parse(SAFE | gateway | {"namespace": {"name": "edge"}}, set())
+
+
+@pytest.mark.parametrize("claim", ["postgresql-data", "skillflaw-backups", "skillflaw-backend-data"])
+def test_backups_are_kept_on_no_claim_of_the_stacks_own(claim):
+    with pytest.raises(SettingsError, match=r"backup\.existingClaim"):
+        parse(SAFE | {"backup": {"existingClaim": claim}}, set())
+
+
+def test_files_and_backups_share_no_claim():
+    both = {
+        "backup": {"existingClaim": "x"},
+        "storage": {"existingClaim": "x", "accessMode": "ReadWriteMany"},
+    }
+    with pytest.raises(SettingsError, match=r"backup\.existingClaim"):
+        parse(SAFE | both, set())
+
+
+@pytest.mark.parametrize("claim", ["postgresql-data", "skillflaw-backups"])
+def test_files_are_kept_on_no_claim_of_database_or_backups(claim):
+    with pytest.raises(SettingsError, match=r"storage\.existingClaim"):
+        parse(SAFE | {"storage": {"existingClaim": claim, "accessMode": "ReadWriteMany"}}, set())
+
+
+def test_files_may_be_on_a_claim_that_has_the_name_of_the_guides():
+    parse(
+        SAFE | {"storage": {"existingClaim": "skillflaw-backend-data", "accessMode": "ReadWriteMany"}}, set()
+    )
+
+
+def test_the_claims_that_rules_know_are_those_that_the_program_makes():
+    declared = run(stack_file("lab")).of("PersistentVolumeClaim")
+    assert {claim.inputs["metadata"]["name"] for claim in declared} == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        *(
+            "169.254.169.254/32",
+            "169.254.0.0/16",
+            "169.254.169.0/24",
+            "169.0.0.0/8",
+            "128.0.0.0/1",
+            "0.0.0.0/0",
+        ),
+        *("168.63.129.16/32", "168.63.0.0/16", "100.100.100.200/32", "100.64.0.0/10", "127.0.0.1/32"),
+    ],
+)
+def test_no_range_reaches_the_clouds_metadata(cidr):
+    with pytest.raises(SettingsError, match="credentials") as refused:
+        parse(SAFE | {"network": SAFE["network"] | {"egress": [{"cidr": cidr, "ports": [80]}]}}, set())
+    assert "10.20.0.0/16" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "cidr", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/16", "168.63.130.0/24"]
+)
+def test_ranges_without_it_are_accepted(cidr):
+    parse(SAFE | {"network": SAFE["network"] | {"egress": [{"cidr": cidr, "ports": [5432]}]}}, set())
+
+
+@pytest.mark.parametrize(
+    "cidr", ["fd00:ec2::254/128", "fd00::/8", "::/0", "fe80::/64", "::ffff:169.254.169.254/128", "::/1"]
+)
+def test_metadata_is_known_over_ipv6_too(cidr):
+    assert reaches_metadata(cidr)
+    assert reaches_metadata("fd00:20::/64") is False
+    assert reaches_metadata("db.example.com") is None
 
 
 def test_one_replica_may_keep_everything_to_itself():
@@ -170,11 +415,14 @@ def test_protection_is_on_unless_a_stack_says_otherwise():
 IN_CLUSTER = SAFE | {
     "backend": {"scale": {"replicas": 1}},
     "database": {"inCluster": {"className": "fast"}},
-    "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
+    "images": SAFE["images"] | {"postgres": f"postgres:16.4{DIGEST}"},
     "backup": {"schedule": "0 3 * * *"},
 }
 
 MOVED = {
+    "cluster.context": {"cluster": {"context": "elsewhere"}},
+    "namespace.create": {"namespace": {"create": False}},
+    "images.postgres": {"images": SAFE["images"] | {"postgres": "postgres:17.0"}},
     "namespace.name": {"namespace": {"name": "elsewhere"}},
     "storage.accessMode": {"storage": {"accessMode": "ReadWriteOnce"}},
     "storage.className": {"storage": {"className": "other"}},
@@ -189,7 +437,14 @@ MOVED = {
 
 def choices(config: dict) -> dict[str, str]:
     settings = parse(config, set())
-    return frozen(settings.namespace, settings.storage, settings.database, settings.backend)
+    return frozen(
+        settings.cluster,
+        settings.namespace,
+        settings.images,
+        settings.storage,
+        settings.database,
+        settings.backend,
+    )
 
 
 def test_every_migration_has_been_seen_named():
@@ -214,3 +469,67 @@ def test_a_migration_that_is_spelled_out_passes(path):
 
 def test_an_unchanged_live_stack_passes():
     parse(IN_CLUSTER, set(), live=choices(IN_CLUSTER))
+
+
+@pytest.mark.parametrize("path", ["cluster.context", "namespace.create", "images.postgres"])
+def test_a_stack_that_exported_no_such_choice_is_not_held_to_it(path):
+    live = {known: value for known, value in choices(IN_CLUSTER).items() if known != path}
+    parse(IN_CLUSTER | MOVED[path], set(), live=live)
+
+
+@pytest.mark.parametrize("reference", [f"postgres{DIGEST}", "postgres:902129f86e75", "postgres:16.9"])
+def test_a_database_whose_major_is_not_known_or_the_same_may_change(reference):
+    edit = {"images": SAFE["images"] | {"postgres": reference}}
+    parse(IN_CLUSTER | edit, set(), live=choices(IN_CLUSTER))
+    parse(IN_CLUSTER, set(), live=choices(IN_CLUSTER | edit))
+
+
+@pytest.mark.parametrize("path", MOVED)
+def test_a_migration_that_changes_nothing_is_refused_as_over(path):
+    edit = IN_CLUSTER | {"protection": {"migrating": [path]}}
+    with pytest.raises(SettingsError, match="does not change"):
+        parse(edit, set(), live=choices(IN_CLUSTER))
+    parse(edit, set(), live={})
+
+
+# --- Pulumi's own names ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"mode": "verbatim"},
+        {"mode": "disabled"},
+        {"pattern": "${name}"},
+        {"pattern": "${project}-${name}-${stack}"},
+        {"pattern": "${name}-${hex(1)}"},
+        {"pattern": "${hex(8)}"},
+        {"providers": {"kubernetes": {"mode": "verbatim"}}},
+        {
+            "providers": {
+                "kubernetes": {"resources": {"kubernetes:core/v1:ConfigMap": {"pattern": "${name}"}}}
+            }
+        },
+        "verbatim",
+    ],
+    ids=str,
+)
+def test_names_without_a_part_of_their_own_are_refused(config):
+    for given in (config, json.dumps(config)):
+        with pytest.raises(SettingsError, match="pulumi:autonaming"):
+            parse(SAFE, set(), autonaming=given)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, "{}", '{"mode": "default"}', {"pattern": "${name}-${hex(8)}"}, {"pattern": "${name}-${uuid}"}],
+    ids=str,
+)
+def test_names_with_a_random_part_are_accepted(config):
+    parse(SAFE, set(), autonaming=config)
+
+
+def test_the_programs_config_is_searched_for_pulumis_own_key():
+    config = engine_config(stack_file("lab")) | {"pulumi:autonaming": '{"mode": "verbatim"}'}
+    with pytest.raises(SettingsError, match="pulumi:autonaming"):
+        record(whole_program, config=config)

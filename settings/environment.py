@@ -1,0 +1,243 @@
+"""Variables of the backend that a stack file may not set, and what each guards.
+
+Names are compared without regard to case, as the application reads them.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from detection.secrets import looks_secret
+from settings.addresses import reaches_metadata
+from settings.problems import Problem
+
+OWNED_ENV = frozenset(
+    [
+        "SKILLFLAW_CACHE_TYPE",
+        "SKILLFLAW_CONFIG_DIR",
+        "SKILLFLAW_CONFIG_MODEL",
+        "SKILLFLAW_DATABASE_URL",
+        "SKILLFLAW_DB_CONNECTION_SETTINGS",
+        "SKILLFLAW_HOST",
+        "SKILLFLAW_LOG_ENV",
+        "SKILLFLAW_LOG_FILE",
+        "SKILLFLAW_MAX_OVERFLOW",
+        "SKILLFLAW_NEW_USER_IS_ACTIVE",
+        "SKILLFLAW_OPEN_BROWSER",
+        "SKILLFLAW_POOL_SIZE",
+        "SKILLFLAW_PORT",
+        "SKILLFLAW_REDIS_DB",
+        "SKILLFLAW_REDIS_HOST",
+        "SKILLFLAW_REDIS_PORT",
+        "SKILLFLAW_REDIS_URL",
+        "SKILLFLAW_SECRET_KEY",
+        "SKILLFLAW_SECRET_KEY_FILE",
+        "SKILLFLAW_SUPERUSER",
+        "SKILLFLAW_SUPERUSER_PASSWORD",
+        "SKILLFLAW_WEBHOOK_AUTH_ENABLE",
+        "SKILLFLAW_WORKERS",
+        "UVICORN_HOST",
+        "UVICORN_PORT",
+        "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN",
+        "UVICORN_TIMEOUT_KEEP_ALIVE",
+        "WEB_CONCURRENCY",
+    ]
+)
+"""Environment of the backend that only the program sets: it is derived from other sections, or the
+application documents it and the deployment rests on it."""
+
+SECRET_REMEDY = "keep it in a Secret: SkillFlaw's own credentials store takes it, encrypted"  # noqa: S105
+"""What to do with a secret instead of writing it into `backend.env`."""
+
+_PREFIX, _UPSTREAM_PREFIX = "SKILLFLAW_", "LANGFLOW_"
+
+_PROCESS = {
+    r"LD_\w+|DYLD_\w+|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_\w+": "what the loader puts into the process",
+    r"PATH|ENV|BASH_\w+|BASHOPTS|SHELLOPTS|IFS|CDPATH|PS4|PROMPT_COMMAND": "which programs a shell starts",
+    r"(?!PYTHON(UNBUFFERED|HASHSEED|UTF8|IOENCODING|DONTWRITEBYTECODE|FAULTHANDLER)$)PYTHON\w*": (
+        "what the interpreter imports and how it runs"
+    ),
+    r"NODE_\w+|NPM_CONFIG_\w+|PERL5?\w+|RUBY(OPT|LIB)|JAVA_TOOL_OPTIONS|_?J[DA][KV]A?_\w*OPTIONS|CLASSPATH": (
+        "what interpreters next to the backend import"
+    ),
+    r"UVICORN_\w+|GUNICORN_\w+|WEB_CONCURRENCY": "how the server listens and how many processes it has",
+    r"SSL\w*|OPENSSL_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|AWS_CA_BUNDLE|GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": (
+        "which authorities the process trusts"
+    ),
+    r"GIT_\w+": "what git runs and trusts",
+    r"PG[A-Z]+": "how libpq reaches the database",
+    r"HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_\w+|TZDIR": "how names are resolved",
+}
+"""Names that interpreters, loaders, the server and libraries read, by what they decide."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A variable that security rests on."""
+
+    guards: str
+    """What is lost when it is weakened."""
+    allowed: str
+    """Values that weaken nothing, in words."""
+    holds: Callable[[str], bool]
+    """Whether a value is one of them."""
+
+
+def _one_of(*words: str) -> Callable[[str], bool]:
+    return lambda value: value.lower() in words
+
+
+_ON, _OFF = _one_of("true", "1", "t", "yes", "y", "on"), _one_of("false", "0", "f", "no", "n", "off")
+
+
+def _on(guards: str) -> Guard:
+    return Guard(guards, "true", _ON)
+
+
+def _off(guards: str) -> Guard:
+    return Guard(guards, "false", _OFF)
+
+
+def _listed(value: str) -> list[str]:
+    """Parts of a list, which the application reads as JSON or between commas."""
+    return [part.strip().strip("\"'").strip() for part in value.strip().strip("[]").split(",")]
+
+
+_ORIGIN = re.compile(r"https://(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?|https?://localhost(?::\d{1,5})?")
+
+
+def _are_origins(value: str) -> bool:
+    return all(_ORIGIN.fullmatch(origin) for origin in _listed(value))
+
+
+_HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)
+
+
+def _are_hosts(value: str) -> bool:
+    return all(
+        (
+            bool(_HOST.fullmatch(host))
+            and host.lower() not in ("localhost", "metadata", "metadata.google.internal")
+        )
+        or reaches_metadata(host) is False
+        for host in _listed(value)
+        if host
+    )
+
+
+def _names_no_settings(value: str) -> bool:
+    return not any(
+        name.upper().startswith((_PREFIX, _UPSTREAM_PREFIX)) or name == "*" for name in _listed(value)
+    )
+
+
+GUARDS = {
+    "AUTO_LOGIN": _off("the login: every visitor would be the administrator"),
+    "SKIP_AUTH_AUTO_LOGIN": _off("the login: requests without a key would be the administrator's"),
+    "ENABLE_SUPERUSER_CLI": _off("who makes administrators"),
+    "DEVELOPER_API_ENABLED": _off("routes that are made for development"),
+    "USE_NOOP_DATABASE": _off("that anything is stored"),
+    "ACCESS_SECURE": _on("that the session's cookie travels over TLS only"),
+    "ACCESS_HTTPONLY": _on("that no script of a page reads the session's cookie"),
+    "ACCESS_SAME_SITE": Guard(
+        "that no other site uses the session", "lax or strict", _one_of("lax", "strict")
+    ),
+    "REFRESH_SECURE": _on("that the refresh cookie travels over TLS only"),
+    "REFRESH_HTTPONLY": _on("that no script of a page reads the refresh cookie"),
+    "REFRESH_SAME_SITE": Guard(
+        "that no other site uses the session", "none, lax or strict", _one_of("none", "lax", "strict")
+    ),
+    "CORS_ORIGINS": Guard(
+        "whose pages may call the API as their visitor", "https origins by their full names", _are_origins
+    ),
+    "CORS_ALLOW_CREDENTIALS": Guard(
+        "whose pages may call the API as their visitor",
+        "true or false",
+        lambda value: _ON(value) or _OFF(value),
+    ),
+    "CORS_ALLOW_METHODS": Guard(
+        "what foreign pages may ask", "methods by name", lambda value: "*" not in value
+    ),
+    "CORS_ALLOW_HEADERS": Guard(
+        "what foreign pages may send", "headers by name", lambda value: "*" not in value
+    ),
+    "SSRF_PROTECTION_ENABLED": _on("that flows reach nothing inside the cluster"),
+    "SSRF_ALLOWED_HOSTS": Guard(
+        "what flows reach inside the cluster",
+        "hosts by their full names, and ranges without loopback and the cloud's metadata",
+        _are_hosts,
+    ),
+    "ALGORITHM": Guard(
+        "how sessions are signed", "HS256, RS256 or RS512", _one_of("hs256", "rs256", "rs512")
+    ),
+    "COMPONENTS_PATH": Guard("which code runs", "nothing; an image may set it itself", _one_of("")),
+    "BUNDLE_URLS": Guard("which code runs", "nothing; bring the code in the image", _one_of("", "[]")),
+    "VARIABLES_TO_GET_FROM_ENVIRONMENT": Guard(
+        "that no user reads the program's own secrets", "names of keys of providers", _names_no_settings
+    ),
+    "SKILL_SANDBOX_NETWORK": Guard("that skills reach no network", "none", _one_of("none")),
+    "SKILL_SANDBOX_READ_ONLY_ROOT": _on("that skills leave nothing behind"),
+    "SKILL_SANDBOX_ENV_ALLOWLIST": Guard("what skills read", "nothing", _one_of("", "[]")),
+}
+"""Settings of the application and its upstream that security rests on, by name without prefix."""
+
+_FAMILIES = ("CORS_", "SSRF_", "SKIP_AUTH", "AUTO_LOGIN", "WEBHOOK_AUTH", "ACCESS_SAME", "REFRESH_SAME")
+"""How names begin whose every other setting is refused under protection, since nobody knows what it weakens."""
+
+
+def env_problems(env: Mapping[str, str], *, protected: bool) -> Iterator[Problem]:
+    """What is wrong with `backend.env`: at most one problem per variable, by name."""
+    for name in sorted(env):
+        if problem := _problem(name, name.upper(), env[name], protected=protected):
+            yield problem
+
+
+def _problem(name: str, upper: str, value: str, *, protected: bool) -> Problem | None:
+    path = f"backend.env.{name}"
+    if upper in OWNED_ENV:
+        return Problem(
+            path=path,
+            found="a variable the program sets itself",
+            allowed="variables that no section derives",
+            remedy="remove it and use the section it belongs to",
+        )
+    if upper.startswith(_UPSTREAM_PREFIX):
+        spelling = _PREFIX + upper.removeprefix(_UPSTREAM_PREFIX)
+        return Problem(
+            path=path,
+            found="a variable of SkillFlaw's upstream",
+            allowed=f"{_PREFIX}… names",
+            remedy="remove it and use the section it belongs to"
+            if spelling in OWNED_ENV
+            else f"write {spelling}",
+        )
+    if looks_secret(name, value):
+        return Problem(
+            path=path,
+            found="what looks like a secret, in a section that is stored in plain text",
+            allowed="plain values",
+            remedy=SECRET_REMEDY,
+        )
+    for names, decides in _PROCESS.items():
+        if re.fullmatch(names, upper):
+            return Problem(
+                path=path,
+                found=f"a variable that decides {decides}",
+                allowed="settings of the application and of flows",
+                remedy="remove it; what every process needs belongs into the image",
+            )
+    return _weakened(path, upper.removeprefix(_PREFIX), value) if protected else None
+
+
+def _weakened(path: str, setting: str, value: str) -> Problem | None:
+    guard = GUARDS.get(setting)
+    if guard is None and setting.startswith(_FAMILIES):
+        guard = Guard("security", "settings that the program knows", lambda value: False)
+    if guard is None or guard.holds(value):
+        return None
+    return Problem(
+        path=path,
+        found=f"a value that may weaken {guard.guards}",
+        allowed=f"{guard.allowed}, under protection",
+        remedy=f"remove it: the program's own value is safe. Allowed here: {guard.allowed}",
+    )
