@@ -4,14 +4,14 @@ import re
 
 _BY_FORM = re.compile(
     r"""
-      ://[^/\s@:]*:(?!\d{1,5}(?:[/?\#]|$))[^\s@]+@               # a URL with a password
+      ://[^/\s@:]{0,200}:(?!\d{1,5}(?:[/?\#]|$))[^\s@]{1,500}@               # a URL with a password
     | -----BEGIN\ [A-Z0-9\ ]*PRIVATE\ KEY                          # PEM
     | LS0tLS1CRUdJTi(?:BQUklWQVRF|BSU0EgUFJJV|BFQyBQUklW|BPUEVOU1NI|BFTkNSWVBU)  # PEM in base64
     | AGE-SECRET-KEY-1
     | \beyJ[-\w]{10,}\.[-\w]+\.[-\w]*                             # a JWT
     | \beyJ[-\w]{20,}                                             # JSON in base64, as tokens are
     | \bsk-(?:proj|ant|svcacct|admin|live|test|or|lf)-[-\w]{4,}
-    | \bsk-(?=[-\w]*\d)[-\w]{12,}  | \bsk-[A-Za-z0-9]{20,}
+    | \bsk-(?=[-\w]{0,80}\d)[-\w]{12,}  | \bsk-[A-Za-z0-9]{20,}
     | \b[rs]k_(?:live|test)_\w{8,} | \bwhsec_\w{8,}
     | \bgh[oprsu]_[A-Za-z0-9]{10,} | \bgithub_pat_\w{10,}
     | \bgl(?:pat|dt|rt|ptt|ft|soat|cbt|imt|agent)-[-\w]{8,}
@@ -19,14 +19,14 @@ _BY_FORM = re.compile(
     | \bAIza[-\w]{20,}             | \bya29\.[-\w]{10,}
     | \bxox[abeoprs]-[-\w]{8,}     | \bxapp-[-\w]{8,}
     | \bhf_[A-Za-z0-9]{10,}        | \bnpm_[A-Za-z0-9]{10,}
-    | \bpypi-(?=[-\w]*[A-Z0-9])[-\w]{16,}
+    | \bpypi-(?=[-\w]{0,80}[A-Z0-9])[-\w]{16,}
     | \bSG\.[-\w]{8,}\.[-\w]{8,}
     | \bhv[sb]\.[-\w]{12,}         | \bdop_v1_\w{16,}  | \bdapi[0-9a-f]{16,}
     | \bgsk_[A-Za-z0-9]{16,}       | \blsv2_(?:pt|sk)_\w{8,}
-    | \b(?:xai|tvly|pplx|nvapi)-(?=[-\w]*\d)[-\w]{12,}
+    | \b(?:xai|tvly|pplx|nvapi)-(?=[-\w]{0,80}\d)[-\w]{12,}
     | \bpcsk_\w{12,}               | \bshp(?:at|ca|pa|ss)_\w{8,}
     | hooks\.slack\.com/services/\w | discord(?:app)?\.com/api/webhooks/\w
-    | \b(?:Bearer|Basic)(?:\s|%20)+(?=[^\s]*[\d=])[-\w.~+/=]{8,}
+    | \b(?:Bearer|Basic)(?:\s|%20)+(?=[^\s]{0,80}[\d=])[-\w.~+/=]{8,}
     """,
     re.VERBOSE,
 )
@@ -34,15 +34,15 @@ _BY_FORM = re.compile(
 
 _ASSIGNED = re.compile(
     r"""(?<![A-Za-z0-9])["']?(?:
-          (?P<password>(?:\w+_|ssl)?(?:password|passwd|pwd|passphrase))
-        | (?:\w+[_-])?(?:api_?-?key|access_?key|account_?key|shared_?access_?key|private_?key|secret(?:_?key)?|token|sig
+          (?P<password>(?:\w{1,40}_|ssl)?(?:password|passwd|pwd|passphrase))
+        | (?:\w{1,40}[_-])?(?:api_?-?key|access_?key|account_?key|shared_?access_?key|private_?key|secret(?:_?key)?|token|sig
             |authorization)
         )["']?\s*[:=]\s*["']?(?P<value>[^\s"',;&}]+)""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Keywords of a connection string, a query, a header or JSON, with what stands after them."""
 
-_USERINFO = re.compile(r"://([^/\s@:]{16,})@")
+_USERINFO = re.compile(r"://([^/\s@:]{16,200})@")
 
 _SWITCH = re.compile(r"|true|false|yes|no|on|off|none|null|nil", re.IGNORECASE)
 _NUMBER = re.compile(

@@ -12,6 +12,7 @@ def protected(fresh):
     """A protected stack with its database in the cluster, up."""
     fresh.sections |= {
         "protection": {"enabled": True},
+        "backup": fresh.sections["backup"] | {"schedule": "0 3 * * *"},
         "backend": {"scale": {"replicas": 1}},
         "surfaces": {"api": {"host": "api.skillflaw.test"}},
         "edge": {"ingress": {"className": "traefik"}, "issuer": "lab"},

@@ -15,9 +15,8 @@ from tests.engine.stack import Stack
 STAGING = {
     "cluster": {"context": SIMULATED.name},
     "namespace": {"name": "staging"},
-    "images": {
-        name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")
-    },
+    "images": {name: f"skillflaw.lab/{name}:1" for name in ("backend", "frontend", "docs", "redis")}
+    | {"postgres": "skillflaw.lab/postgres:16.1", "registries": ["skillflaw.lab"]},
     "surfaces": {"api": {"host": "api.skillflaw.test"}, "app": {"host": "app.skillflaw.test"}},
     "edge": {"ingress": {"className": "traefik"}},
     "database": {"inCluster": {"size": "1Gi", "className": "local"}},
@@ -66,7 +65,7 @@ def external_database(sections: dict[str, Any]) -> None:
 
 
 def newer_postgres(sections: dict[str, Any]) -> None:
-    sections["images"]["postgres"] = "skillflaw.lab/postgres:2"
+    sections["images"]["postgres"] = "skillflaw.lab/postgres:16.2"
 
 
 def another_namespace(sections: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ PRODUCTION = filled_in("prod")
 IN_CLUSTER = stack_file("lab") | {
     "surfaces": {},
     "backend": {"scale": {"replicas": 1}},
+    "backup": {"schedule": "0 3 * * *"},
     "protection": {"enabled": True},
 }
 GATEWAY = PRODUCTION | {"edge": {"gateway": {"name": "public", "namespace": "edge"}}}

@@ -288,6 +288,7 @@ def test_the_generated_key_is_a_url_safe_fernet_key(lab):
 def protected(**sections):
     config = stack_file("lab") | {
         "protection": {"enabled": True},
+        "backup": {"schedule": "0 3 * * *"},
         "backend": {"scale": {"replicas": 1}},
         "edge": {"ingress": {"className": "traefik"}, "issuer": "lab"},
         "surfaces": {"api": {"host": "api.skillflaw.test"}},
