@@ -47,6 +47,7 @@ unit: environment
 lint: environment
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
 	@$(PYTHON) -m lab actionlint
 
 # After a change of any requirements.txt: every package that they lead to, by version and hash.

@@ -1,6 +1,7 @@
 """Texts that look like secrets. The value decides; a name only says how closely to look at it."""
 
 import re
+from collections.abc import Iterator
 
 _BY_FORM = re.compile(
     r"""
@@ -42,12 +43,25 @@ _ASSIGNED = re.compile(
 )
 """Keywords of a connection string, a query, a header or JSON, with what stands after them."""
 
+_ASSIGNMENTS = (
+    # NAME=VALUE, as in shells, connection strings, flags and queries of URLs
+    re.compile(r"""(?<![$\w{.-])([\w.-]+)[ \t]*=[ \t]*["']?([^\s"',;&|)]+)"""),
+    # "NAME": "VALUE"
+    re.compile(r"""["']([\w.-]+)["']\s*:\s*["']([^"']+)["']"""),
+    # NAME: VALUE on a line of its own
+    re.compile(r"""^[ \t]*(?:- )?([\w.-]+):[ \t]+["']?([^\s"']+)""", re.MULTILINE),
+    # --NAME VALUE
+    re.compile(r"""(?<!\S)--([\w-]+)[ \t]+["']?([^\s"'-][^\s"']*)"""),
+)
+
 _USERINFO = re.compile(r"://([^/\s@:]{16,200})@")
 
 _SWITCH = re.compile(r"|true|false|yes|no|on|off|none|null|nil", re.IGNORECASE)
 _NUMBER = re.compile(
     r"[-+]?\d{1,12}(\.\d{1,6})?\s?(%|[a-zA-Z]{1,3})?|(\d+[a-z]{1,2}){1,4}|\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?"
 )
+_VARIABLE = re.compile(r"\$[({]|\$[A-Z_]+\b")
+"""A reference to a variable, as shells and Kubernetes write it."""
 _PATH = re.compile(r"(?:~|\.{1,2})?/(?:[-.\w@+]{0,64}/)*[-.\w@+]{0,64}")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
 _HOST = re.compile(
@@ -97,6 +111,19 @@ def looks_secret(name: str, value: str) -> bool:
     return any(map(_is_secret_word, words)) and len(value) > 3 and not _is_harmless(value)
 
 
+def holds_secret(name: str, text: str) -> bool:
+    """Whether a whole text (a script, a configuration file, a connection string) is a secret or assigns one."""
+    return looks_secret(name, text) or any(looks_secret(key, value) for key, value in _assignments(text))
+
+
+def _assignments(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values in a text, without references to variables."""
+    for pattern in _ASSIGNMENTS:
+        for name, value in pattern.findall(text):
+            if value[0] not in "$=<{(":
+                yield name, value
+
+
 def _words(name: str) -> list[str]:
     """The words of a name: `db_password`, `dbPassword`, `DB-PASSWORD`."""
     return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
@@ -112,7 +139,7 @@ def _is_secret_word(word: str) -> bool:
 
 def _is_assigned(found: re.Match[str]) -> bool:
     value = found["value"]
-    if _SWITCH.fullmatch(value) or _PATH.fullmatch(value):
+    if _SWITCH.fullmatch(value) or _PATH.fullmatch(value) or _VARIABLE.match(value):
         return False
     return bool(found["password"]) or not _is_harmless(value)
 

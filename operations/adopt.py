@@ -48,7 +48,7 @@ def plan(stack: str) -> Iterator[Plan]:
     with _variables(TAKES_OVER):
         planned = _preview(stack)
     steps = [step for step in planned if step.op == "create" and step.type.startswith("kubernetes:")]
-    wanted = [dict(step.inputs) for step in steps if not step.named_by_content]
+    wanted = [step.after for step in steps if not step.named_by_content]
     if not wanted:
         raise ProgramError("its preview creates nothing: there is nothing to adopt")
     namespace = next(filter(None, (each["metadata"].get("namespace") for each in wanted)))

@@ -59,8 +59,9 @@ class Kubectl:
         ]
         manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": named})
         found = self.run("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=manifest)
-        whole = json.loads(found or '{"items": []}')
-        return whole.get("items", [whole])
+        whole: dict[str, Any] = json.loads(found or '{"items": []}')
+        items: list[dict[str, Any]] = whole.get("items", [whole])
+        return items
 
     def serves(self, group: str) -> bool:
         """Whether the cluster knows an API group."""

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -26,7 +27,7 @@ class Endpoint:
     @property
     def host(self) -> str:
         """The origin's host name."""
-        return urlsplit(self.origin).hostname
+        return urlsplit(self.origin).hostname or ""
 
     def client(self, key: str | None = None) -> httpx2.Client:
         """A client of this origin only: proxies of the environment are ignored, redirects are answers."""
@@ -43,11 +44,11 @@ class Endpoint:
             socket.create_connection((self.host, port), timeout=PATIENCE.connect) as raw,
             self.trust.wrap_socket(raw, server_hostname=self.host) as connection,
         ):
-            shown = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
+            shown = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
         public_key = shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return base64.b64encode(hashlib.sha256(public_key).digest()).decode()
 
-    def _settings(self, key: str | None) -> dict:
+    def _settings(self, key: str | None) -> dict[str, Any]:
         headers = {"x-api-key": key} if key else {}
         return {
             "base_url": self.origin,
@@ -63,7 +64,7 @@ def resolved(hosts: set[str], address: str | None) -> Iterator[None]:
     """While the block runs, these hosts lead to the address in all of this process; None leaves it to DNS."""
     resolve = socket.getaddrinfo
 
-    def overridden(host, *args, **kwargs):
+    def overridden(host: bytes | str | None, *args: Any, **kwargs: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         return resolve(address if address and name in hosts else host, *args, **kwargs)
 

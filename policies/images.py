@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from policies.detection import tag_moves
+from detection.images import from_registry, is_fixed, names_postgres
 from policies.policy import policy
 from policies.resources import Resource, Stack, strings
 
 
 @policy(
-    why="`latest` is whatever was pushed last: two nodes can run two programs, and no preview shows the change.",
-    remedy="Write the image by digest (`NAME@sha256:…`), or by a tag that is never moved.",
+    why="A tag that moves is whatever was pushed last: two nodes can run two programs, and no preview shows the change.",
+    remedy="Write the image by digest (`NAME@sha256:…`), or by the tag of a patch release (`1.8.4`).",
 )
 def fixed_image(resource: Resource, stack: Stack) -> Iterator[str]:
-    """An image is named by digest, or by a tag other than `latest`."""
+    """An image is named by digest, or by a tag of a patch release or of its content."""
     for image in _images(resource):
-        if tag_moves(image):
+        if not is_fixed(image, database=names_postgres(image)):
             yield f"the image {image} has no fixed version"
 
 
@@ -25,17 +25,9 @@ def fixed_image(resource: Resource, stack: Stack) -> Iterator[str]:
 def known_registry(resource: Resource, stack: Stack) -> Iterator[str]:
     """An image comes from one of `images.registries`."""
     for image in _images(resource):
-        if not _full_name(image).startswith(tuple(f"{registry}/" for registry in stack.registries)):
+        if not from_registry(image, stack.registries):
             yield f"the image {image} is not from {', '.join(stack.registries)}"
 
 
 def _images(resource: Resource) -> set[str]:
     return set(strings([container.get("image") for container in resource.containers]))
-
-
-def _full_name(image: str) -> str:
-    """An image's name as a container engine completes it: short names are Docker Hub's."""
-    first, _, rest = image.partition("/")
-    if not rest:
-        return f"docker.io/library/{image}"
-    return image if set(".:") & set(first) or first == "localhost" else f"docker.io/{image}"

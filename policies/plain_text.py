@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.detection import looks_secret
+from detection.secrets import holds_secret
 from policies.policy import policy
 from policies.resources import Resource, Stack, mapping
 
@@ -31,7 +31,7 @@ def no_plain_secret(resource: Resource, stack: Stack) -> Iterator[str]:
             name: _decoded(text) for name, text in mapping(readable["binaryData"]).items()
         }
     for where, name, text in _texts(readable):
-        if looks_secret(name, text):
+        if holds_secret(name, text):
             yield f"{where} looks like a secret"
 
 
@@ -60,7 +60,7 @@ def _texts(value: Any, where: str = "", name: str = "") -> Iterator[tuple[str, s
 
 def _shown(name: str) -> str:
     """A name as it may be shown: not one that is a secret itself."""
-    return "…" if looks_secret("", name) else name
+    return "…" if holds_secret("", name) else name
 
 
 def _decoded(text: Any) -> Any:

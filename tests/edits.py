@@ -131,7 +131,11 @@ VALUES: dict[str, dict[str, Any]] = {
         "cluster": {"context": "some-context"},
         "namespace": {"name": "some-namespace"},
         "images": {
-            **{name: f"some/{name}:1" for name in ("backend", "frontend", "docs", "postgres", "redis")},
+            **{
+                name: f"registry.example/{name}:1.2.3"
+                for name in ("backend", "frontend", "docs", "postgres", "redis")
+            },
+            "registries": ["registry.example"],
             "pullSecret": "some-pull-secret",
         },
         "surfaces": {
@@ -175,7 +179,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "secretKey": {"acceptLoss": "00112233445566ff"},
         "superuser": {"username": "some-admin"},
         "backup": {
-            "schedule": "59 23 31 12 7",
+            "schedule": "59 23 28 * 6",
             "keep": 313,
             "size": "713Gi",
             "className": "some-backup-class",
@@ -223,6 +227,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "network.policies": {"network.policies": False},
     "protection.enabled": {
         "protection.enabled": True,
+        "backup.schedule": "0 3 * * *",
         "backend.scale.replicas": 1,
         "surfaces": {"api": {"host": "api.skillflaw.test"}},
     },
@@ -230,7 +235,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 """Edits of the lab's stack file by the key of which they show the effect, for keys that hold one of a few words."""
 
 RULED = {
-    "images.registries": "which images the policy pack lets pass",
+    "images.registries": "which images settings and policies let pass",
     "surfaces.docs.public": "whether protection lets the documentation be public",
     "protection.migrating": "which choices of a live stack may change",
 }

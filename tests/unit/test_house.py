@@ -7,18 +7,19 @@ import pytest
 from tests.unit.recorder import ROOT
 
 PROGRAM = {"__main__", "deployment", "arguments", "outputs", "components", "settings"}
-OURS = PROGRAM | {"policies", "operations", "lab", "bench", "tests"}
+OURS = PROGRAM | {"detection", "policies", "operations", "lab", "bench", "tests"}
 """Everything at the top of the repository that can be imported."""
 
 MAY_IMPORT = {
     "components": set(),
     "outputs.py": set(),
-    "settings": {"outputs"},
+    "detection": set(),
+    "settings": {"outputs", "detection"},
     "arguments.py": {"components", "settings"},
     "deployment.py": {"arguments", "components", "outputs", "settings"},
     "__main__.py": {"deployment", "settings"},
-    "policies": {"settings"},
-    "operations": {"outputs"},
+    "policies": {"settings", "detection"},
+    "operations": {"outputs", "detection"},
     "lab": {"operations"},
     "bench": {"lab", "settings", "deployment"},
     "tests/unit": OURS - {"lab"},
@@ -31,6 +32,7 @@ SDK = {"pulumi", "pulumi_kubernetes", "pulumi_random", "pulumi_policy"}
 MAY_USE = {
     "components": {"pulumi", "pulumi_kubernetes", "pulumi_random"},
     "outputs.py": set(),
+    "detection": set(),
     "settings": {"pulumi"},
     "deployment.py": {"pulumi", "pulumi_kubernetes"},
     "arguments.py": {"pulumi"},
@@ -65,7 +67,7 @@ def read(path) -> set[str]:
 
 EVERY_FILE = [
     path
-    for part in ("components", "settings", "policies", "operations", "lab", "bench")
+    for part in ("components", "settings", "detection", "policies", "operations", "lab", "bench")
     for path in files(part)
 ]
 EVERY_FILE += [ROOT / part for part in MAY_IMPORT if part.endswith(".py") and "/" not in part]

@@ -164,9 +164,9 @@ def test_a_ui_that_proxies_inside_the_cluster_calls_the_backend_and_not_the_worl
     assert any(peer == DNS for peer, _ in peers(program, "frontend", "egress"))
 
 
-@pytest.mark.parametrize("host", ["skillflaw-backend.example.com", "skillflaw-backendx:7860"])
+@pytest.mark.parametrize("host", ["skillflaw-backend.example.com", "skillflaw-backendx.svc:7860"])
 def test_a_ui_that_proxies_to_a_public_host_calls_the_world_and_not_the_backend(host):
-    program = lab(frontend={"port": 8080, "backendUrl": f"http://{host}"})
+    program = lab(frontend={"port": 8080, "backendUrl": f"https://{host}"})
     assert not may_talk(program, "frontend", "backend")
     assert any(peer == EDGE for peer, _ in peers(program, "frontend", "egress"))
     assert any("ipBlock" in peer for peer, _ in peers(program, "frontend", "egress"))
