@@ -149,4 +149,5 @@ def _masked(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     shown = scrubbed(value)
-    return SECRET if is_secret(shown) else shown
+    rest = shown.replace(f"={SECRET}", "=$(MASKED)").replace(SECRET, "")
+    return SECRET if is_secret(rest) else shown
