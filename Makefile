@@ -57,6 +57,9 @@ lock: environment
 # What the workflows run, each for STACK or STACKS. Whoever reads a preview learns how pulumi ended from the file next to
 # it: a policy pack that does not start leaves JSON without a step and without an error, as a stack without changes does.
 
+# With a folder of its own for what it leaves behind: the Kubernetes provider writes a stack's kubeconfig there, and stays.
+PULUMI = TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT && pulumi
+
 .PHONY: named
 preview deploy repair drift: named
 
@@ -66,7 +69,7 @@ named:
 
 preview:
 	@mkdir -p previews
-	@pulumi preview --policy-pack=policies --stack="$$STACK" --json --non-interactive > "previews/$$STACK.json"; \
+	@$(PULUMI) preview --policy-pack=policies --stack="$$STACK" --json --non-interactive > "previews/$$STACK.json"; \
 		echo $$? > "previews/$$STACK.json.exit"
 
 review:
@@ -76,16 +79,16 @@ review:
 	-@$(PYTHON) -m operations review $(STACKS:%=previews/%.json)
 
 deploy:
-	@pulumi up --policy-pack=policies --stack="$$STACK" --yes --skip-preview --non-interactive
+	@$(PULUMI) up --policy-pack=policies --stack="$$STACK" --yes --skip-preview --non-interactive
 
 # By force: a field that was changed by hand belongs to whoever changed it.
 repair:
-	@PULUMI_K8S_ENABLE_PATCH_FORCE=true pulumi up --refresh --stack="$$STACK" --yes --skip-preview --non-interactive
+	@export PULUMI_K8S_ENABLE_PATCH_FORCE=true; $(PULUMI) up --refresh --stack="$$STACK" --yes --skip-preview --non-interactive
 
 # Not with --expect-no-changes: pulumi would end the same for drift as for a cluster that cannot be read.
 drift:
 	@mkdir -p previews reviews
-	@pulumi preview --refresh --stack="$$STACK" --json --non-interactive > "previews/drift-$$STACK.json"; \
+	@$(PULUMI) preview --refresh --stack="$$STACK" --json --non-interactive > "previews/drift-$$STACK.json"; \
 		echo $$? > "previews/drift-$$STACK.json.exit"
 	@$(PYTHON) -m operations drift "previews/drift-$$STACK.json" > "reviews/drift-$$STACK.md"
 

@@ -40,9 +40,10 @@ Namespace = pulumi.Input[str]
 T = TypeVar("T")
 
 
-def namespace(settings: Settings) -> NamespaceArgs:
+def namespace(settings: Settings, live: Live) -> NamespaceArgs:
     return NamespaceArgs(
         name=settings.namespace.name,
+        owner=live.stack,
         create=settings.namespace.create,
         protect=settings.protection.enabled,
     )

@@ -37,10 +37,17 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     No component stands around the components, so their URNs are those of the released versions. Values of the result
     that only the engine knows are `pulumi.Output`s.
     """
-    cluster = k8s.Provider("cluster", context=settings.cluster.context, kubeconfig=secrets.kubeconfig)
+    cluster = k8s.Provider(
+        "cluster",
+        context=settings.cluster.context,
+        # Empty and not absent: the SDK would take KUBECONFIG for the path of one file, and the state would keep it.
+        kubeconfig=secrets.kubeconfig or "",
+        # Fixed: the provider then replaces nothing for a changed word in a kubeconfig. Another cluster is a frozen choice.
+        cluster_identifier="skillflaw",
+    )
     here = pulumi.ResourceOptions(provider=cluster)
 
-    home = Namespace("namespace", arguments.namespace(settings), here)
+    home = Namespace("namespace", arguments.namespace(settings, live), here)
     namespace = home.name
     key = SecretKey("secret-key", arguments.secret_key(settings, namespace, live), here)
     superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)

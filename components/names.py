@@ -16,6 +16,9 @@ DATABASE_PORT = 5432
 CACHE_PORT = 6379
 
 NAMESPACE = "skillflaw"
+OWNER = "skillflaw.com/stack"
+"""Annotation of a namespace that a stack made, and of a ConfigMap in one that it found: whose it is."""
+OWNER_CONFIG = "skillflaw-stack"
 BACKEND_CLAIM = "skillflaw-backend-data"
 DATABASE_CLAIM = "postgresql-data"
 BACKUP_CLAIM = "skillflaw-backups"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import names
+from . import labels, names
 from .component import Component
 
 POD_SECURITY_VERSION = "v1.36"
@@ -18,6 +18,8 @@ class NamespaceArgs:
 
     name: str = names.NAMESPACE
     """Its name."""
+    owner: str
+    """The stack that it belongs to, `ORGANIZATION/PROJECT/STACK`; the API server refuses a second one."""
     create: bool = True
     """Whether the stack makes it, or finds it."""
     protect: bool = True
@@ -38,6 +40,8 @@ class Namespace(Component):
                 name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=args.name,
+                    # Each stack writes as a field manager of its own, and another value of its is a conflict.
+                    annotations={names.OWNER: args.owner},
                     labels={
                         "app.kubernetes.io/part-of": "skillflaw",
                         "app.kubernetes.io/managed-by": "pulumi",
@@ -53,5 +57,13 @@ class Namespace(Component):
             )
             self.name = namespace.metadata.name
         else:
-            self.name = args.name
+            owner = k8s.core.v1.ConfigMap(
+                f"{name}-owner",
+                metadata=labels.metadata(
+                    "namespace", args.name, name=names.OWNER_CONFIG, annotations={names.OWNER: args.owner}
+                ),
+                data={"stack": args.owner},
+                opts=self.child(),
+            )
+            self.name = owner.metadata.namespace
         self.register_outputs({"name": self.name})

@@ -21,7 +21,7 @@ TAKES_OVER = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true", "PULUMI_K8S_ENABLE_P
 OWN = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/managed-by": "pulumi"}
 """Labels of every object of the program."""
 OWNER = "skillflaw.com/stack"
-"""Annotation of a namespace that a stack made, and key of the ConfigMap in one that it found: whose it is."""
+"""Annotation of a namespace that a stack made, and of a ConfigMap in one that it found: whose it is."""
 HOLD_STATE = {
     "PersistentVolumeClaim": "refer to it by storage.existingClaim, or backup.existingClaim",
     "StatefulSet": "its server keeps the password it was made with: refer to it by database.external",
@@ -135,7 +135,7 @@ def _other_stack(wanted: list[Object], existing: list[Object]) -> Iterator[str]:
 
 
 def _owner(each: Object) -> str | None:
-    return ((each["metadata"].get("annotations") or {}) | (each.get("data") or {})).get(OWNER)
+    return (each["metadata"].get("annotations") or {}).get(OWNER)
 
 
 def _is_own(each: Object) -> bool:

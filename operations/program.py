@@ -1,6 +1,8 @@
 """Other programs (pulumi, kubectl), run for their output."""
 
+import os
 import subprocess
+import tempfile
 
 
 class ProgramError(Exception):
@@ -13,10 +15,19 @@ def output_of(*command: str, stdin: str | None = None) -> str:
     Raises:
         ProgramError: it is not installed, or ended with a non-zero code.
     """
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, input=stdin)
-    except FileNotFoundError:
-        raise ProgramError(f"{command[0]} is not installed or not on PATH") from None
+    # Pulumi's Kubernetes provider writes the stack's kubeconfig into the temporary folder, and leaves it there.
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                input=stdin,
+                env=os.environ | {"TMPDIR": folder},
+            )
+        except FileNotFoundError:
+            raise ProgramError(f"{command[0]} is not installed or not on PATH") from None
     if done.returncode:
         raise ProgramError(
             f"{' '.join(command[:3])} …: {done.stderr.strip() or f'exit code {done.returncode}'}"

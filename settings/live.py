@@ -13,6 +13,8 @@ TORN_READ = "failed to load checkpoint"
 class Live:
     """The running stack; a stack that never came up exported nothing."""
 
+    stack: str
+    """`ORGANIZATION/PROJECT/STACK`: whose what it makes is."""
     frozen: dict[str, str]
     """Choices that hold for the life of the data."""
     generated_key: bool
@@ -32,4 +34,8 @@ def read_live() -> Live:
                 raise
         else:
             outputs = read.value["outputs"]
-            return Live(frozen=outputs.get("frozen", {}), generated_key=outputs.get("generatedKey", False))
+            return Live(
+                stack=stack,
+                frozen=outputs.get("frozen", {}),
+                generated_key=outputs.get("generatedKey", False),
+            )

@@ -74,7 +74,7 @@ def parse(
             problems += reader.problems
         else:
             parsed[field.name] = section
-    known = {**parsed, "kubeconfig": "kubeconfig" in given, "live": live or {}, "autonaming": autonaming}
+    known = {**parsed, "kubeconfig": given.get("kubeconfig"), "live": live or {}, "autonaming": autonaming}
     for rule, wanted in RULES.items():
         if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})

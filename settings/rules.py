@@ -1,7 +1,7 @@
 """What must hold between sections: one function per rule, each with the remedy in its words.
 
 A rule's parameters are the sections it needs; the loader runs it whenever those parsed. Besides sections
-there are `kubeconfig` (whether the stack carries one), `live` (what the running stack has exported as
+there are `kubeconfig` (the text of the one that the stack carries, or None), `live` (what the running stack has exported as
 `frozen`) and `autonaming` (Pulumi's own key of that name).
 """
 
@@ -16,6 +16,7 @@ from settings.annotations import annotation_problems
 from settings.autonaming import autonaming_problems
 from settings.environment import env_problems
 from settings.frozen import MIGRATIONS, UNKNOWN, frozen
+from settings.kubeconfig import kubeconfig_problems
 from settings.problems import Problem
 from settings.schedules import longest_wait, runs_per_day
 from settings.sections import (
@@ -520,8 +521,10 @@ def external_state_is_reachable(database: Database, cache: Cache, network: Netwo
 
 
 @rule
-def cluster_is_named(cluster: Cluster, kubeconfig: bool) -> Iterator[Problem]:
-    if cluster.context is None and not kubeconfig:
+def cluster_is_named(cluster: Cluster, kubeconfig: str | None) -> Iterator[Problem]:
+    if kubeconfig is not None:
+        yield from kubeconfig_problems(kubeconfig, cluster.context)
+    elif cluster.context is None:
         yield Problem(
             path="cluster.context",
             found="nothing, and no secret kubeconfig",

@@ -181,6 +181,7 @@ def record(
             cluster,
             project="skillflaw",
             stack="test",
+            organization="organization",
             preview=preview,
             monitor=_Monitor(recorded, cluster),
         )

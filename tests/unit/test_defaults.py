@@ -44,8 +44,8 @@ def workload(image: str, resources: Resources) -> Workload:
 
 def test_what_holds_state_defaults_to_the_stack_files_defaults():
     file = settings()
-    live = Live(frozen={}, generated_key=False)
-    assert arguments.namespace(file) == NamespaceArgs()
+    live = Live(stack="o/p/s", frozen={}, generated_key=False)
+    assert arguments.namespace(file, live) == NamespaceArgs(owner="o/p/s")
     assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(namespace="ns")
     assert arguments.superuser(file, "ns") == SuperuserArgs(namespace="ns")
     assert arguments.storage(file, "ns") == StorageArgs(namespace="ns")

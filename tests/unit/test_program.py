@@ -24,6 +24,15 @@ from tests.unit.recorder import (
     whole_program,
 )
 
+KUBECONFIG = json.dumps(
+    {
+        "current-context": "skillflaw-lab",
+        "contexts": [{"name": "skillflaw-lab", "context": {"cluster": "hidden", "user": "hidden"}}],
+        "clusters": [{"name": "hidden", "cluster": {"server": "https://hidden.example"}}],
+        "users": [{"name": "hidden", "user": {"token": "hidden"}}],
+    }
+)
+
 STATES = ROOT / "tests" / "fixtures" / "states"
 RELEASES = sorted(STATES.iterdir())
 
@@ -97,11 +106,11 @@ def test_outputs_that_are_written_are_read_back_whole(name):
 
 def test_a_kubeconfig_is_exported_as_a_secret_and_shown_nowhere():
     program = record(
-        whole_program, config=engine_config(stack_file("lab")), secret={"kubeconfig": "clusters: [hidden]"}
+        whole_program, config=engine_config(stack_file("lab")), secret={"kubeconfig": KUBECONFIG}
     )
     assert SECRET_MARK in program.outputs["kubeconfig"]
     outputs = msgspec.convert(plain(program.outputs), Outputs)
-    assert outputs.kubeconfig == "clusters: [hidden]"
+    assert outputs.kubeconfig == KUBECONFIG
     assert "hidden" not in repr(outputs)
 
 
