@@ -93,3 +93,47 @@ def test_what_an_autoscaler_or_a_controller_owns_is_no_drift(whole, kubectl, dri
     address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     kubectl("patch", "ingress", "skillflaw-api", "--subresource=status", f"--patch={json.dumps(address)}")
     assert drift() == set()
+
+
+ALLOW_ALL = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "by-hand"},
+    "spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]},
+}
+
+
+def added(path: str, value: object) -> tuple[str, str]:
+    return "--type=json", f"--patch={json.dumps([{'op': 'add', 'path': path, 'value': value}])}"
+
+
+def test_what_was_added_by_hand_is_found_and_the_commands_of_the_report_take_it_back(whole, kubectl, drift):
+    kubectl("patch", "service", "skillflaw-docs", *added("/spec/externalIPs", ["192.0.2.7"]))
+    rule = {"host": "other.skillflaw.test", "http": {"paths": []}}
+    rule["http"]["paths"].append(
+        {
+            "path": "/",
+            "pathType": "Prefix",
+            "backend": {"service": {"name": "skillflaw-backend", "port": {"number": 7860}}},
+        }
+    )
+    kubectl("patch", "ingress", "skillflaw-api", *added("/spec/rules/-", rule))
+    kubectl("set", "env", "deployment/skillflaw-frontend", "BY_HAND=yes")
+    whole.kubectl("create", "--filename=-", f"--namespace={whole.name}", stdin=json.dumps(ALLOW_ALL))
+    kubectl("create", "service", "nodeport", "by-hand", "--tcp=80")
+    found = "\n".join(sorted(drift()))
+    for name in (
+        "Service skillflaw-docs",
+        "Ingress skillflaw-api",
+        "Deployment skillflaw-frontend",
+        "NetworkPolicy by-hand",
+        "Service by-hand",
+    ):
+        assert f"`{name}`" in found, found
+    report = (whole.program / "reviews" / f"drift-{whole.name}.md").read_text()
+    commands = [line.strip() for line in report.splitlines() if line.startswith("    kubectl ")]
+    assert len(commands) >= 5, report
+    for command in commands:
+        subprocess.run(command, shell=True, env=os.environ | whole.environment, check=True)  # noqa: S602
+    kubectl("rollout", "status", "deployment/skillflaw-frontend", "--timeout=60s")
+    assert drift() == set()
