@@ -3,25 +3,21 @@
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from operations.kubectl import Kubectl, cluster
+from operations import planned
+from operations.kubectl import Kubectl
+from operations.ownership import is_own, owner
 from operations.program import ProgramError, output_of
 from operations.review.kinds import holds_state
-from operations.review.preview import Step, read
+from operations.review.preview import Step
 
 Object = dict[str, Any]
 
 TAKES_OVER = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true", "PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """By default the provider refuses to create what exists (since 4.29), and to change fields of another manager."""
-OWN = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/managed-by": "pulumi"}
-"""Labels of every object of the program."""
-OWNER = "skillflaw.com/stack"
-"""Annotation of a namespace that a stack made, and of a ConfigMap in one that it found: whose it is."""
 HOLD_STATE = {
     "PersistentVolumeClaim": "refer to it by storage.existingClaim, or backup.existingClaim",
     "StatefulSet": "its server keeps the password it was made with: refer to it by database.external",
@@ -46,13 +42,13 @@ def plan(stack: str) -> Iterator[Plan]:
         ProgramError: an object holds state, belongs to another stack or to no SkillFlaw; or pulumi or kubectl says no.
     """
     with _variables(TAKES_OVER):
-        planned = _preview(stack)
-    steps = [step for step in planned if step.op == "create" and step.type.startswith("kubernetes:")]
+        preview = planned.steps(stack)
+    steps = [step for step in preview if step.op == "create" and step.type.startswith("kubernetes:")]
     wanted = [step.after for step in steps if not step.named_by_content]
     if not wanted:
         raise ProgramError("its preview creates nothing: there is nothing to adopt")
     namespace = next(filter(None, (each["metadata"].get("namespace") for each in wanted)))
-    with _cluster(stack) as options:
+    with planned.cluster_of(stack) as options:
         kubectl = Kubectl(options, namespace)
         existing = kubectl.existing(wanted)
         problems = [*_foreign(existing), *_other_stack(wanted, existing), *_passed_over(steps, kubectl)]
@@ -76,16 +72,9 @@ def adopt(stack: str, adoption: Plan) -> list[str]:
     after = _state_holders(adoption.kubectl)
     if changed := [name for name, content in before.items() if after.get(name) != content]:
         raise ProgramError(f"not what they were before: {', '.join(changed)}")
-    if steps := [step for step in _preview(stack) if step.op != "same"]:
+    if steps := [step for step in planned.steps(stack) if step.op != "same"]:
         raise ProgramError(f"a second `pulumi up` would change {', '.join(step.name for step in steps)}")
     return sorted(before)
-
-
-def _preview(stack: str) -> tuple[Step, ...]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, f"{stack.rpartition('/')[2]}.json")
-        file.write_text(output_of("pulumi", "preview", "--json", f"--stack={stack}", "--non-interactive"))
-        return read(file).steps
 
 
 @contextlib.contextmanager
@@ -99,21 +88,11 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-@contextlib.contextmanager
-def _cluster(stack: str) -> Iterator[tuple[str, ...]]:
-    """kubectl's options for the cluster of the stack file: a stack without a state has no outputs that name it."""
-    config = json.loads(output_of("pulumi", "config", "--json", "--show-secrets", f"--stack={stack}"))
-    values = {key.rpartition(":")[2]: row.get("value") for key, row in config.items()}
-    context = json.loads(values.get("cluster") or "{}").get("context")
-    with cluster(context, values.get("kubeconfig")) as options:
-        yield options
-
-
 def _foreign(existing: list[Object]) -> Iterator[str]:
     for each in existing:
         if each["kind"] in HOLD_STATE:
             yield f"{_name(each)} holds state: {HOLD_STATE[each['kind']]}"
-        elif not _is_own(each):
+        elif not is_own(each):
             yield f"{_name(each)} is not SkillFlaw's (it lacks the label app.kubernetes.io/part-of=skillflaw)"
 
 
@@ -121,26 +100,17 @@ def _passed_over(steps: list[Step], kubectl: Kubectl) -> Iterator[str]:
     """Secrets with generated values in whose place the stack would make new ones."""
     made = [step.logical_name for step in steps if step.kind == "Secret" and holds_state(step)]
     for each in kubectl.items("secrets"):
-        if _is_own(each) and any(each["metadata"]["name"].startswith(f"{name}-") for name in made):
+        if is_own(each) and any(each["metadata"]["name"].startswith(f"{name}-") for name in made):
             keys = ", ".join(each.get("data") or {})
             yield f"{_name(each)} exists, and a new one would take its place: refer to it (its keys: {keys})"
 
 
 def _other_stack(wanted: list[Object], existing: list[Object]) -> Iterator[str]:
-    ours = {_name(each): _owner(each) for each in wanted}
+    ours = {_name(each): owner(each) for each in wanted}
     for each in existing:
-        owner = _owner(each)
-        if owner and owner != ours.get(_name(each)):
-            yield f"{_name(each)} belongs to the stack {owner}"
-
-
-def _owner(each: Object) -> str | None:
-    return (each["metadata"].get("annotations") or {}).get(OWNER)
-
-
-def _is_own(each: Object) -> bool:
-    labels = each["metadata"].get("labels") or {}
-    return OWN.items() <= labels.items()
+        theirs = owner(each)
+        if theirs and theirs != ours.get(_name(each)):
+            yield f"{_name(each)} belongs to the stack {theirs}"
 
 
 def _name(each: Object) -> str:

@@ -1,0 +1,20 @@
+"""Whose an object is: the program's by its labels, one stack's by a mark."""
+
+from typing import Any
+
+OWN = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/managed-by": "pulumi"}
+"""Labels of every object of the program."""
+OWNER = "skillflaw.com/stack"
+"""Annotation of a namespace that a stack made, and key of the ConfigMap in one that it found: whose it is."""
+
+
+def owner(each: dict[str, Any]) -> str | None:
+    """The stack that an object is marked with."""
+    mark: str | None = ((each["metadata"].get("annotations") or {}) | (each.get("data") or {})).get(OWNER)
+    return mark
+
+
+def is_own(each: dict[str, Any]) -> bool:
+    """Whether some stack of the program made the object."""
+    labels = each["metadata"].get("labels") or {}
+    return OWN.items() <= labels.items()
