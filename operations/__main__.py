@@ -16,12 +16,18 @@ from operations import changes
 from operations import recover as recovery
 from operations import stack as stacks
 from operations.kubectl import Kubectl
+from operations.preflight import images as used
+from operations.preflight import plan as preflights
+from operations.preflight.report import report as lacking
 from operations.program import ProgramError
 from operations.told import told
 from operations.wire import Endpoint, resolved
 
 StackName = Annotated[
     str, typer.Option("--stack", help="The stack's name; its outputs are all that is known of it.")
+]
+NewStackName = Annotated[
+    str, typer.Option("--stack", help="The stack's name; its preview is all that is known of it.")
 ]
 
 # Tracebacks with local variables would show secrets.
@@ -94,6 +100,27 @@ def validate(
             console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
             failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def preflight(stack: NewStackName) -> None:
+    """Before `pulumi up`: everything that the stack refers to and its cluster lacks, by reading only.
+
+    Exit codes: 0, nothing lacks; 1, something lacks; 2, it could not look (stack, preview, cluster, permissions).
+    """
+    with told(f"cannot look ahead of {stack}"), preflights.prepare(stack) as prepared:
+        console.print(f"{stack} ({prepared.where}), namespace {prepared.wanted.namespace}", soft_wrap=True)
+        raise typer.Exit(lacking(prepared.run(), console))
+
+
+@app.command()
+def images(stack: NewStackName) -> None:
+    """Every image of the stack, one per line, sorted: what a mirror must hold.
+
+    Exit codes: 0, listed; 2, the preview failed.
+    """
+    with told(f"cannot list the images of {stack}"):
+        console.print(*used.images(preflights.wanted_by(stack)), sep="\n", soft_wrap=True)
 
 
 @app.command()
