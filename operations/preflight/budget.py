@@ -96,7 +96,8 @@ def _outside(what: str, requests: Amounts, most: Amounts, row: Object) -> Iterat
         if not requests.get(key) or key not in most or most[key] / requests[key] > amount(value):
             yield Problem(
                 f"{what}, within the {kind}",
-                f"limit {_said(most.get(key), key)} to request {_said(requests.get(key), key)} of {key}, at most {value} to 1",
+                f"limit {_said(most.get(key), key)} to request {_said(requests.get(key), key)} of {key}, "
+                f"at most {value} to 1",
                 remedy,
             )
 

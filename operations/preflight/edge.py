@@ -129,7 +129,7 @@ def certificates(wanted: Wanted, found: Found) -> Outcome:
         for name in dict.fromkeys(name for name in names if name and name != UNKNOWN and not issuers):
             if not wanted.holds("Secret", name):
                 looked_at.add(f"Secret {name}")
-                problems += _certificate(found, each, name)
+                problems += _certificate(wanted, found, each, name)
     return Outcome(f"certificates of hosts: {', '.join(sorted(looked_at)) or 'none'}", tuple(problems))
 
 
@@ -159,7 +159,7 @@ def _issuer(found: Found, ingress: Object, kind: str, plural: str, name: str) ->
         )
 
 
-def _certificate(found: Found, ingress: Object, name: str) -> Iterator[Problem]:
+def _certificate(wanted: Wanted, found: Found, ingress: Object, name: str) -> Iterator[Problem]:
     what = f"Secret {name} with a certificate, for {name_of(ingress)}"
     remedy = f"kubectl create secret tls {name} --namespace={found.namespace} --cert=… --key=…, or name edge.issuer"
     live = found.core("secrets", name)

@@ -47,7 +47,7 @@ def _outcome(wanted: Wanted, found: Found, kind: str, plural: str) -> Outcome:
     problems = tuple(
         problem
         for name, reference in sorted(references.items())
-        for problem in _problems(found, kind, name, reference, found.core(plural, name))
+        for problem in _problems(wanted, kind, name, reference, found.core(plural, name))
     )
     looked_at = (
         f"{kind}s that pods refer to and the stack does not make: {', '.join(sorted(references)) or 'none'}"
@@ -56,11 +56,11 @@ def _outcome(wanted: Wanted, found: Found, kind: str, plural: str) -> Outcome:
 
 
 def _problems(
-    found: Found, kind: str, name: str, reference: Reference, live: Object | None
+    wanted: Wanted, kind: str, name: str, reference: Reference, live: Object | None
 ) -> Iterator[Problem]:
     what = f"{kind} {name}, for {', '.join(dict.fromkeys(reference.readers))}"
     if live is None:
-        yield Problem(what, f"none in namespace {found.namespace}", _creation(found, kind, name, reference))
+        yield Problem(what, f"none in namespace {wanted.namespace}", _creation(wanted, kind, name, reference))
         return
     values = (live.get("data") or {}) | (live.get("binaryData") or {})
     if lacking := sorted(reference.keys - values.keys()):
@@ -73,7 +73,7 @@ def _problems(
         yield Problem(
             what,
             f"its type is {live.get('type')}, not {PULL_TYPES[0]}",
-            _creation(found, kind, name, reference),
+            _creation(wanted, kind, name, reference),
         )
     for variable, key in sorted(reference.variables.items()):
         value = values.get(key)
@@ -86,13 +86,14 @@ def _problems(
             )
 
 
-def _creation(found: Found, kind: str, name: str, reference: Reference) -> str:
-    where = f"--namespace={found.namespace}"
+def _creation(wanted: Wanted, kind: str, name: str, reference: Reference) -> str:
+    where = f"--namespace={wanted.namespace}"
     if reference.pulls:
-        return f"kubectl create secret docker-registry {name} {where} --docker-server=… --docker-username=…"
-    words = "secret generic" if kind == "Secret" else "configmap"
-    keys = " ".join(f"--from-literal={key}=…" for key in sorted(reference.keys)) or "--from-literal=…"
-    return f"kubectl create {words} {name} {where} {keys}"
+        words, keys = "secret docker-registry", "--docker-server=… --docker-username=… --docker-password=…"
+    else:
+        words = "secret generic" if kind == "Secret" else "configmap"
+        keys = " ".join(f"--from-literal={key}=…" for key in sorted(reference.keys)) or "--from-literal=…"
+    return wanted.first(f"kubectl create {words} {name} {where} {keys}")
 
 
 def _is_url(variable: str) -> bool:
@@ -190,12 +191,14 @@ def classes(wanted: Wanted, found: Found) -> Outcome:
         {
             (name, pods.owner)
             for pods in wanted.pods
-            if (name := pods.spec.get("serviceAccountName")) and not wanted.holds("ServiceAccount", name)
+            # Every namespace has the account `default`.
+            if (name := pods.spec.get("serviceAccountName")) not in (None, "default")
+            and not wanted.holds("ServiceAccount", name)
         }
     )
     for name, reader in accounts:
         if found.core("serviceaccounts", name) is None:
-            remedy = f"kubectl create serviceaccount {name} --namespace={found.namespace}"
+            remedy = wanted.first(f"kubectl create serviceaccount {name} --namespace={found.namespace}")
             problems.append(Problem(f"ServiceAccount {name}, for {reader}", "none of that name", remedy))
     listed = sorted({name for _, name, _ in named} | {name for name, _ in accounts})
     return Outcome(

@@ -60,6 +60,12 @@ class Wanted:
             raise ProgramError("its preview has no object in a namespace: there is nothing to look for")
         self.namespace: str = found
 
+    def first(self, command: str) -> str:
+        """A command that makes what must be in the namespace before the stack is, with all that it takes."""
+        if not any(each["kind"] == "Namespace" for each in self.made):
+            return command
+        return f"namespace.create: false, kubectl create namespace {self.namespace}, then {command}"
+
     def of(self, *kinds: str) -> list[Object]:
         """Objects of some kinds."""
         return [each for each in self.objects if each["kind"] in kinds]
