@@ -17,7 +17,7 @@ def usable(wanted: Wanted, found: Found) -> Outcome:
     own = next(iter(wanted.of("Namespace")), None)
     problems = [*_existence(wanted, own, live), *_owner(wanted, found, own, live)]
     if live is None:
-        return Outcome(f"Namespace {found.namespace}: to be made", tuple(problems))
+        return Outcome(f"Namespace {found.namespace}: does not exist yet", tuple(problems))
     level = at(live, "metadata", "labels", ENFORCE) or "privileged"
     problems += _admission(wanted, level)
     return Outcome(f"Namespace {found.namespace}: exists, Pod Security {level}", tuple(problems))

@@ -18,9 +18,9 @@ def report(outcomes: list[Outcome | ProgramError], console: Console) -> int:
     for what, found, remedy in problems:
         _say(console, f"\n✗ {what}\n  found:  {found}\n  remedy: {remedy}")
     if problems:
-        _say(console, f"\n{len(problems)} lack")
+        _say(console, f"\nlacking: {len(problems)}")
     if unseen:
-        _say(console, f"\n{len(unseen)} checks could not look: what is refused above must be readable")
+        _say(console, f"\nnot seen: {len(unseen)}; whoever runs this must be allowed to read it")
     if problems:
         return 1
     return 2 if unseen else 0

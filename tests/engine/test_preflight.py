@@ -124,9 +124,9 @@ def test_a_new_stack_is_said_all_that_it_lacks_and_nothing_once_that_is_made(sta
     assert lacking.returncode == 1, lacking.stdout + lacking.stderr
     for thing in (
         f"Namespace {stack.name}, which the stack finds and does not make",
-        "Secret db, for Deployment skillflaw-backend",
-        "Secret redis, for Deployment skillflaw-backend",
-        "PersistentVolumeClaim files, for Deployment skillflaw-backend",
+        "✗ Secret db, for ",
+        "✗ Secret redis, for ",
+        "✗ PersistentVolumeClaim files, for ",
         "Secret certificate with a certificate, for Ingress skillflaw-api",
         "IngressClass preflight, for Ingress skillflaw-api",
         f"pods behind namespace kubernetes.io/metadata.name={EDGE}",

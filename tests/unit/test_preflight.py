@@ -792,9 +792,9 @@ def limit_range(**row):
         ),
         ({"type": "Pod", "max": {"memory": "4Gi"}}, "", None),
         (
-            {"type": "Pod", "max": {"memory": "4000Mi"}},
-            "pods of Deployment skillflaw-backend",
-            "limit of 4096Mi memory",
+            {"type": "Pod", "max": {"memory": "4200Mi"}},
+            "pods of Job bootstrap",
+            "limit of 4224Mi memory, at most 4200Mi",
         ),
         (
             {"type": "PersistentVolumeClaim", "max": {"storage": "10Gi"}},
@@ -901,7 +901,7 @@ def test_a_check_that_may_not_look_says_so_and_what_else_lacks_is_still_found(lo
     done = look({f"{SECRETS}/skillflaw-database": FORBIDDEN})
     assert done.exit_code == 2
     assert f"? kubectl --context=skillflaw-prod --namespace=skillflaw …: {FORBIDDEN}" in done.output
-    assert "1 checks could not look" in done.output
+    assert "not seen: 1;" in done.output
     both = look({f"{SECRETS}/skillflaw-database": FORBIDDEN, EDGE_PODS: items()})
     assert len(lacking(both)) == 1
 
