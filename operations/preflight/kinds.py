@@ -49,11 +49,15 @@ def metrics(wanted: Wanted, found: Found) -> Outcome:
 
 def permitted(wanted: Wanted, found: Found) -> Outcome:
     asked = []
+    made = {(each["apiVersion"], each["kind"]) for each in wanted.made}
     for version, kind in sorted({(each["apiVersion"], each["kind"]) for each in wanted.objects}):
-        if resource := found.kinds(version).get(kind):
-            place = {"namespace": found.namespace} if resource["namespaced"] else {}
-            group = version.rpartition("/")[0]
-            asked += [{"verb": verb, "group": group, "resource": resource["name"], **place} for verb in VERBS]
+        resource = found.kinds(version).get(kind)
+        # Whoever deploys into a namespace that exists need not be able to make one.
+        if not resource or not (resource["namespaced"] or (version, kind) in made):
+            continue
+        place = {"namespace": found.namespace} if resource["namespaced"] else {}
+        group = version.rpartition("/")[0]
+        asked += [{"verb": verb, "group": group, "resource": resource["name"], **place} for verb in VERBS]
     reviews = [
         {
             "apiVersion": "authorization.k8s.io/v1",

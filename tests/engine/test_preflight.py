@@ -117,7 +117,7 @@ def dns(version: str, kind: str) -> dict[str, object]:
     return {"apiVersion": version, "kind": kind, "metadata": metadata}
 
 
-def test_a_new_stack_is_said_all_that_it_lacks_and_nothing_once_that_is_made(stack):
+def test_a_new_stack_is_said_all_that_it_lacks_nothing_once_that_is_made_and_nothing_while_it_runs(stack):
     before = time.monotonic()
     lacking = preflight(stack)
     seconds = time.monotonic() - before
@@ -141,3 +141,7 @@ def test_a_new_stack_is_said_all_that_it_lacks_and_nothing_once_that_is_made(sta
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
     assert stack.objects("deployments,jobs") == set()
+
+    stack.up()
+    running = preflight(stack)
+    assert running.returncode == 0, running.stdout + running.stderr

@@ -5,6 +5,7 @@ import copy
 import functools
 import json
 import os
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +17,7 @@ from operations.preflight.selectors import query, selects
 from tests.stack_files import filled_in
 from tests.unit.previews import digest
 from tests.unit.recorder import Program, run
+from tests.unit.test_workflows import rights
 
 KUBECTL = """#!/bin/sh
 cd {folder}
@@ -790,7 +792,7 @@ def limit_range(**row):
             "container backend",
             "limit of 2 cpu, at most 1500m",
         ),
-        ({"type": "Pod", "max": {"memory": "4Gi"}}, "", None),
+        ({"type": "Pod", "max": {"memory": "4224Mi"}}, "", None),
         (
             {"type": "Pod", "max": {"memory": "4200Mi"}},
             "pods of Job bootstrap",
@@ -868,11 +870,6 @@ def test_a_quota_that_is_enough_or_means_other_pods_passes(look, answer):
 
 
 def test_pods_that_run_already_are_in_what_a_quota_counts_as_used(look):
-    def running(preview):
-        for each in preview["steps"]:
-            if "newState" in each:
-                each["op"], each["oldState"] = "same", each["newState"]
-
     assert (
         look(quota({"pods": "6"}, {"pods": "6"}) | {NAMESPACE: live_namespace()}, steps=[running]).exit_code
         == 0
@@ -895,6 +892,35 @@ def test_what_this_identity_may_not_do_is_named_by_resource(look, machine):
     asked = [each["spec"]["resourceAttributes"] for each in given]
     assert row in asked
     assert {"verb": "delete", "group": "", "resource": "namespaces"} in asked
+
+
+def running(preview):
+    """A step that has everything in the preview exist already."""
+    for each in preview["steps"]:
+        if "newState" in each:
+            each["op"], each["oldState"] = "same", each["newState"]
+
+
+def test_a_stack_that_runs_needs_no_right_to_make_its_namespace(look, machine):
+    assert look({NAMESPACE: live_namespace()}, steps=[running]).exit_code == 0
+    given = json.loads((machine / "given-create").read_text())["items"]
+    asked = [each["spec"]["resourceAttributes"] for each in given]
+    assert {"verb": "patch", "group": "apps", "resource": "deployments", "namespace": "skillflaw"} in asked
+    assert "namespaces" not in {each["resource"] for each in asked}
+
+
+def test_the_documented_roles_reach_what_preflight_reads(look, machine):
+    names = dict.fromkeys(("priorityClassName", "runtimeClassName", "serviceAccountName"), "theirs")
+    look({f"{NAMESPACE}/serviceaccounts/theirs": named("theirs")}, steps=[refers(**names)])
+    look({}, ROUTED)
+    read = set()
+    for path in re.findall(r"--raw=(\S+)", (machine / "asked").read_text()):
+        place = re.sub(r"/namespaces/[^/?]+(?=/)", "", path.partition("?")[0])
+        if found := re.fullmatch(r"/(?:api|apis/([^/]+))/[^/]+/([^/]+)(/.+)?", place):
+            read.add((found[1] or "", found[2], "get" if found[3] else "list"))
+    assert {("", "nodes", "list"), ("gateway.networking.k8s.io", "gateways", "get")} <= read
+    roles = ("skillflaw-preflight", "skillflaw-read", "skillflaw-read-secrets")
+    assert read <= set().union(*(rights(role) for role in roles))
 
 
 def test_a_check_that_may_not_look_says_so_and_what_else_lacks_is_still_found(look):
