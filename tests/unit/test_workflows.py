@@ -169,7 +169,14 @@ def test_production_follows_development_and_no_deploy_is_cancelled():
 
 def test_a_deploy_previews_and_compares_before_and_validates_after():
     steps = [step.get("run", "") for step in WORKFLOWS["deploy-stack"]["jobs"]["deploy"]["steps"]]
-    words = ("operations reviewed", "make preview", "--reviewed=", "make deploy", "operations validate")
+    words = (
+        "operations reviewed",
+        "make preview",
+        "--reviewed=",
+        "operations preflight",
+        "make deploy",
+        "operations validate",
+    )
     places = [next(index for index, step in enumerate(steps) if word in step) for word in words]
     assert places == sorted(places)
 
