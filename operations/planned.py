@@ -12,12 +12,12 @@ from operations.review.preview import PreviewError, Step, read
 
 
 def steps(stack: str) -> tuple[Step, ...]:
-    """What `pulumi up` would do to each resource of the stack.
+    """What `pulumi up` would do to each resource of the stack, to those that stay as they are too.
 
     Raises:
         ProgramError: pulumi is not installed, or the preview failed; the message has its own reasons.
     """
-    done = ended("pulumi", "preview", "--json", f"--stack={stack}", "--non-interactive")
+    done = ended("pulumi", "preview", "--json", "--show-sames", f"--stack={stack}", "--non-interactive")
     # Without JSON the reason is on stderr: no such stack, a wrong passphrase.
     if done.returncode and not done.stdout.strip():
         raise ProgramError(f"its preview failed: {done.stderr.strip() or f'exit code {done.returncode}'}")

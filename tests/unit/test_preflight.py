@@ -35,7 +35,8 @@ echo 'Error from server (NotFound): the server could not find the requested reso
 exit 1
 """
 PULUMI = """#!/bin/sh
-cat {folder}/$1
+# Without the option the steps of what stays are left out.
+case "$*" in preview*--show-sames* | config*) cat {folder}/$1;; *) echo '{{"steps": []}}';; esac
 exit $(cat {folder}/$1-exit)
 """
 FORBIDDEN = 'Error from server (Forbidden): secrets is forbidden: User "job" cannot get resource "secrets"'
