@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from operations.review.preview import at
+
 OWN = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/managed-by": "pulumi"}
 """Labels of every object of the program."""
 OWNER = "skillflaw.com/stack"
@@ -10,7 +12,8 @@ OWNER = "skillflaw.com/stack"
 
 def owner(each: dict[str, Any]) -> str | None:
     """The stack that an object is marked with."""
-    mark: str | None = ((each["metadata"].get("annotations") or {}) | (each.get("data") or {})).get(OWNER)
+    # A preview masks the data of a Secret whole.
+    mark: str | None = at(each, "data", OWNER) or at(each, "metadata", "annotations", OWNER)
     return mark
 
 
