@@ -1,4 +1,4 @@
-"""Whose an object is: the program's by its labels, one stack's by a mark."""
+"""The owner of an object: the program by its labels, one stack by a mark."""
 
 from typing import Any
 

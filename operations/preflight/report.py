@@ -27,5 +27,5 @@ def report(outcomes: list[Outcome | ProgramError], console: Console) -> int:
 
 
 def _say(console: Console, text: str) -> None:
-    # Names and selectors of others may look like markup.
+    # Names and selectors in a cluster may look like markup.
     console.print(text, soft_wrap=True, markup=False)
