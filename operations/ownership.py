@@ -7,13 +7,12 @@ from operations.review.preview import at
 OWN = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/managed-by": "pulumi"}
 """Labels of every object of the program."""
 OWNER = "skillflaw.com/stack"
-"""Annotation of a namespace that a stack made, and key of the ConfigMap in one that it found: whose it is."""
+"""Annotation of a namespace that a stack made, and of a ConfigMap in one that it found: whose it is."""
 
 
 def owner(each: dict[str, Any]) -> str | None:
     """The stack that an object is marked with."""
-    # A preview masks the data of a Secret whole.
-    mark: str | None = at(each, "data", OWNER) or at(each, "metadata", "annotations", OWNER)
+    mark: str | None = at(each, "metadata", "annotations", OWNER)
     return mark
 
 

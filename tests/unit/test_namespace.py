@@ -1,7 +1,7 @@
 """A namespace belongs to one stack, and says to which."""
 
 from components import names
-from operations import adopt
+from operations import ownership
 from tests.stack_files import stack_file
 from tests.unit.recorder import run
 
@@ -25,7 +25,7 @@ def test_a_namespace_that_the_stack_finds_holds_an_object_that_says_whose_it_is_
 
 
 def test_an_adoption_looks_for_the_mark_that_the_program_makes():
-    assert adopt.OWNER == names.OWNER
+    assert ownership.OWNER == names.OWNER
 
 
 def test_the_provider_is_replaced_for_no_word_of_a_kubeconfig_and_takes_no_ambient_one():

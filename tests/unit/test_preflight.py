@@ -304,7 +304,9 @@ OWN_LABELS = {"app.kubernetes.io/part-of": "skillflaw", "app.kubernetes.io/manag
             FOUND,
             {
                 NAMESPACE: live_namespace(),
-                f"{NAMESPACE}/configmaps": items(named("mark", data={"skillflaw.com/stack": "shop"})),
+                f"{NAMESPACE}/configmaps": items(
+                    {"metadata": {"name": "skillflaw-stack", "annotations": {"skillflaw.com/stack": "shop"}}}
+                ),
             },
             ("belongs to the stack shop", "namespace.name"),
         ),
