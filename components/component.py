@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from . import labels, names
+from .uniqueness import refuse_second
 
 
 class ChildOptions(TypedDict, total=False):
@@ -28,7 +29,7 @@ class Component(pulumi.ComponentResource):
         Fresh, never merged from the component's own: merging would copy aliases, imports and
         dependencies of the component onto each child.
         """
-        return pulumi.ResourceOptions(parent=self, **options)
+        return pulumi.ResourceOptions(parent=self, transformations=[refuse_second], **options)
 
     def service_account(
         self, name: str, namespace: pulumi.Input[str], component: str
