@@ -14,8 +14,8 @@ _declared: WeakKeyDictionary[pulumi.Resource, set[tuple[str, str | None, str]]] 
 def refuse_second(args: pulumi.ResourceTransformationArgs) -> None:
     """Ends the run when the same provider already makes an object of this kind and name in the same namespace.
 
-    Pulumi refuses equal logical names only. Under another one the second object is applied over the first, and
-    whichever instance is deleted first takes it along.
+    Pulumi itself refuses equal logical names only. A provider before 4.29 would apply the second object over the
+    first, and the instance that is deleted first would take it along; a later provider fails halfway.
     """
     metadata = cast(k8s.meta.v1.ObjectMetaArgs | None, args.props.get("metadata"))
     maker = (args.opts.parent and args.opts.parent.get_provider(args.type_)) or get_root_resource()
