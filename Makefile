@@ -1,7 +1,7 @@
 # Everything here works from a fresh clone, as root on Debian with Python 3.11.
 
 CACHE := $(if $(filter 0,$(shell id -u)),/var/cache/skillflaw-lab,$(HOME)/.cache/skillflaw-lab)
-# Of the Python too: one cache may be seen by machines of different ones.
+# The Python counts too: machines with different ones may see one cache.
 KEY := $(shell { cat requirements-dev.lock; python3 -c 'import sys; print(sys.base_prefix, sys.version)'; } | sha256sum | cut -c1-12)
 SHARED := $(CACHE)/venvs/$(KEY)
 # What Pulumi made by itself is a folder, and is filled; a link is ours.
@@ -20,16 +20,16 @@ down: environment
 
 test: environment
 	@$(PYTHON) -m lab images
-	@# What needs no real nodes runs beside what does, and gives way to it: a backend that is starved for half a minute
+	@# What needs no real nodes runs next to what does, and gives way to it: a backend that is starved for half a minute
 	@# is taken out of its Service, as it should be.
-	@log=$$(mktemp); nice -n 19 $(MAKE) --silent elsewhere > $$log 2>&1 & others=$$!; \
+	@log=$$(mktemp); nice -n 19 $(MAKE) --silent elsewhere > $$log 2>&1 & elsewhere=$$!; \
 		$(PYTHON) -m lab up && $(MAKE) --silent live; live=$$?; \
-		wait $$others; others=$$?; cat $$log; rm $$log; exit $$((live + others))
+		wait $$elsewhere; elsewhere=$$?; cat $$log; rm $$log; exit $$((live + elsewhere))
 
 live: environment
-	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m beside > $$log 2>&1 & beside=$$!; \
-		$(PYTHON) -m pytest tests/live -m "not beside"; lab=$$?; \
-		wait $$beside; beside=$$?; cat $$log; rm $$log; exit $$((lab + beside))
+	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m independent > $$log 2>&1 & independent=$$!; \
+		$(PYTHON) -m pytest tests/live -m "not independent"; lab=$$?; \
+		wait $$independent; independent=$$?; cat $$log; rm $$log; exit $$((lab + independent))
 
 # On simulated nodes and on none. The engine's files take longest, so they come first.
 elsewhere: environment

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bench import flat, growth
 from bench.preview import Cost, preview
 from bench.stack import Stack, copy_program, stack_file
-from lab import cluster, pulumi, toolchain
+from lab import cluster, engine, toolchain
 from lab.layout import PROJECT, SIMULATED
 from settings.load import parse
 
@@ -164,7 +164,7 @@ def main() -> int:
         folders = [Path(cleanup.enter_context(tempfile.TemporaryDirectory())) for _ in range(4)]
         state, program, other, nothing = folders
         tools = toolchain.prepare(lambda words: None)
-        environment = pulumi.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{state}"}
+        environment = engine.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{state}"}
         os.environ.update(environment)
         copy_program(program)
         rows = list(settings())

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import operations.stack
-from lab import addons, cluster, machine, mint, process, pulumi, toolchain
+from lab import addons, cluster, engine, machine, mint, process, toolchain
 from lab.errors import LabError
 from lab.layout import DOMAIN, PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
@@ -43,9 +43,9 @@ def up(simulated: Simulated = False) -> None:
     if simulated:
         console.print(f"Simulated cluster ready after {progress.seconds:.0f} s: {lab.kubeconfig}")
         return
-    os.environ.update(pulumi.environment(lab, tools))
+    os.environ.update(engine.environment(lab, tools))
     with progress.step("pulumi up --stack=lab") as report:
-        changes = pulumi.up(lab, tools, report)
+        changes = engine.up(lab, tools, report)
     console.print("  " + ", ".join(f"{count} {what}" for what, count in sorted(changes.items())))
     with progress.step("validate") as report:
         report("an API key and a flow")
@@ -107,7 +107,7 @@ def images() -> None:
 def env() -> None:
     """Prints the shell variables with which `pulumi` and `kubectl` mean the lab: `eval "$(python -m lab env)"`."""
     tools = toolchain.prepare(lambda words: None)
-    variables = pulumi.environment(REAL, tools)
+    variables = engine.environment(REAL, tools)
     del variables[process.MARK]  # the shell is not the lab's, and outlives it
     for name, value in variables.items():
         console.out(f"export {name}={shlex.quote(value)}", highlight=False)
@@ -124,17 +124,17 @@ def actionlint() -> None:
 @app.command("mint")
 def mint_command() -> None:
     """Makes the API key and the flow that `operations validate` needs, and prints its options."""
-    os.environ.update(pulumi.environment(REAL, toolchain.prepare(lambda words: None)))
+    os.environ.update(engine.environment(REAL, toolchain.prepare(lambda words: None)))
     console.out(shlex.join(_validate_options(_mint())), highlight=False)
 
 
 def _mint() -> mint.Minted:
-    return mint.mint(operations.stack.read(pulumi.STACK), CREDENTIALS)
+    return mint.mint(operations.stack.read(engine.STACK), CREDENTIALS)
 
 
 def _validate_options(minted: mint.Minted) -> list[str]:
     return [
-        f"--stack={pulumi.STACK}",
+        f"--stack={engine.STACK}",
         f"--flow={minted.flow}",
         f"--ui-user={minted.user}",
         f"--api-key-file={minted.api_key_file}",

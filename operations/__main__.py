@@ -20,7 +20,7 @@ from operations.preflight import images as used
 from operations.preflight import plan as preflights
 from operations.preflight.report import report as lacking
 from operations.program import ProgramError
-from operations.told import told
+from operations.refusal import refusal
 from operations.wire import Endpoint, resolved
 
 StackName = Annotated[
@@ -72,7 +72,7 @@ def validate(
     from operations.validate.plan import Visitor, compose
     from operations.validate.report import report
 
-    with told(f"cannot validate {stack}"):
+    with refusal(f"cannot validate {stack}"):
         known = stacks.read(stack)
         visitor = Visitor(
             flow=flow,
@@ -129,7 +129,7 @@ def backup(stack: StackName) -> None:
 
     Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
     """
-    with told(f"cannot back up {stack}"), _backups(stack) as (kubectl, cron_job):
+    with refusal(f"cannot back up {stack}"), _backups(stack) as (kubectl, cron_job):
         console.print(backups.take(kubectl, cron_job), soft_wrap=True)
 
 
@@ -142,7 +142,7 @@ def restore(
 
     Exit codes: 0, restored and serving; 2, refused or failed.
     """
-    with told(f"cannot restore {stack}"), _backups(stack) as (kubectl, cron_job):
+    with refusal(f"cannot restore {stack}"), _backups(stack) as (kubectl, cron_job):
         console.print(backups.restore(kubectl, cron_job, backup, console.print), soft_wrap=True)
 
 
@@ -152,7 +152,7 @@ def recover(stack: StackName) -> None:
 
     Exit codes: 0, recovered; 2, not.
     """
-    with told(f"cannot recover {stack}"):
+    with refusal(f"cannot recover {stack}"):
         console.print(f"{stack}: recovered", *recovery.recover(stack), sep="\n  ")
 
 
@@ -165,7 +165,7 @@ def adopt(
 
     Exit codes: 0, adopted, and a second `pulumi up` would change nothing; 2, refused or failed.
     """
-    with told(f"cannot adopt into {stack}"), adoption.plan(stack) as plan:
+    with refusal(f"cannot adopt into {stack}"), adoption.plan(stack) as plan:
         console.print(f"{stack} would own in namespace {plan.kubectl.namespace}:", *plan.taken, sep="\n  ")
         if not yes:
             typer.confirm("Take them over?", abort=True)

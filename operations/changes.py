@@ -9,6 +9,7 @@ import typer
 from operations import drift as by_hand
 from operations import github, identity
 from operations.program import ProgramError
+from operations.refusal import refusal
 from operations.review import gate
 from operations.review.added import Added
 from operations.review.drift import drift, drifted
@@ -16,7 +17,6 @@ from operations.review.markdown import MARKER, markdown
 from operations.review.preview import AGAIN, PreviewError, read
 from operations.review.text import text
 from operations.review.verdict import Review, Verdict, failed, judge
-from operations.told import told
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -107,7 +107,7 @@ def comment(
     file: Annotated[Path, typer.Argument(help="A review in Markdown.")],
 ) -> None:
     """Makes a review the pull request's one comment of its kind."""
-    with told(f"cannot comment on {pull_request}"):
+    with refusal(f"cannot comment on {pull_request}"):
         github.comment(pull_request, file, MARKER)
 
 
@@ -117,7 +117,7 @@ def issue(
     file: Annotated[Path, typer.Argument(help="Its text, in Markdown.")],
 ) -> None:
     """Makes a file the text of the one open issue of a title."""
-    with told(f"cannot write issue {title!r}"):
+    with refusal(f"cannot write issue {title!r}"):
         github.issue(title, file)
 
 
@@ -130,7 +130,7 @@ def reviewed(
 
     Exit codes: 0, one of the two is written; 2, GitHub does not say which.
     """
-    with told(f"cannot find the review of {commit}"):
+    with refusal(f"cannot find the review of {commit}"):
         review = github.reviewed(commit)
         if not review:
             typer.echo(f"no review of {commit} is kept: only what is safe will pass")
@@ -146,5 +146,5 @@ def identity_command(
     ] = False,
 ) -> None:
     """Prints a token that says who this CI job is."""
-    with told(f"cannot get a token for {audience}"):
+    with refusal(f"cannot get a token for {audience}"):
         typer.echo(identity.credential(audience) if kubectl else identity.token(audience))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from detection.secrets import is_plain, is_secret
-from settings.meaning import meanings
+from settings.descriptions import descriptions
 from settings.problems import Problem
 from settings.sections import OneOf, Section
 from settings.shape import added_schema, choices, keys, sections_of
@@ -33,9 +33,9 @@ class Place:
         return Place(self.path + step, self.section, self.field)
 
     @property
-    def meaning(self) -> str:
+    def description(self) -> str:
         """What the value is for; empty if its type says it."""
-        return meanings(self.section).get(self.field, "")
+        return descriptions(self.section).get(self.field, "")
 
 
 class Reader:
@@ -92,7 +92,10 @@ class Reader:
             elif field.required and field.name not in values:
                 self.problems.append(
                     Problem(
-                        path=inner.path, found="nothing", allowed=inner.meaning, remedy=f"set {inner.path}"
+                        path=inner.path,
+                        found="nothing",
+                        allowed=inner.description,
+                        remedy=f"set {inner.path}",
                     )
                 )
                 values[field.name] = None
@@ -136,7 +139,7 @@ class Reader:
                 path=place.path,
                 found=found,
                 allowed=allowed,
-                remedy=f"correct {place.path}. {place.meaning}".strip(),
+                remedy=f"correct {place.path}. {place.description}".strip(),
             )
         )
 

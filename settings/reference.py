@@ -35,12 +35,12 @@ def _rows(path: str, key: dict[str, Any], definitions: dict[str, Any]) -> Iterat
     shapes = [shape for shape in key.get("anyOf") or key.get("oneOf") or [key] if shape.get("type") != "null"]
     named = [definitions[shape["$ref"].rsplit("/", 1)[1]] for shape in shapes if "$ref" in shape]
     objects = [shape for shape in named if "properties" in shape]
-    meaning = key.get("description") or " ".join(shape.get("description", "") for shape in named)
-    # An object's default is told by its keys, unless they have none of their own.
-    told = any("default" in inner for shape in objects[:1] for inner in shape["properties"].values())
-    default = "" if told or key.get("default") is None else f"`{json.dumps(key['default'])}`"
+    description = key.get("description") or " ".join(shape.get("description", "") for shape in named)
+    # The keys of an object say its default, unless they have none of their own.
+    by_keys = any("default" in inner for shape in objects[:1] for inner in shape["properties"].values())
+    default = "" if by_keys or key.get("default") is None else f"`{json.dumps(key['default'])}`"
     allowed = "" if objects else " or ".join(_allowed(shape, definitions) for shape in shapes)
-    yield f"`{path}`", allowed, default, " ".join(meaning.split())
+    yield f"`{path}`", allowed, default, " ".join(description.split())
     for shape in objects:
         for name, inner in shape["properties"].items():
             yield from _rows(f"{path}.{name}", inner, definitions)

@@ -6,8 +6,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from settings.descriptions import descriptions
 from settings.load import SECRET_KEYS
-from settings.meaning import meanings
 from settings.sections import Section, Settings
 from settings.shape import added_schema, choices, keys, sections_of
 
@@ -73,12 +73,12 @@ def _shape(kind: Any, default: Any, definitions: dict[str, Schema]) -> Schema:
 def _section(kind: type[Section], complete: bool, definitions: dict[str, Schema]) -> Schema:
     if kind.__name__ not in definitions:
         required = [key for key, field in keys(kind).items() if field.required and not complete]
-        told = meanings(kind)
+        described = descriptions(kind)
         definitions[kind.__name__] = {
             "type": "object",
             "description": inspect.cleandoc(kind.__doc__ or ""),
             "properties": {
-                key: _key(field, definitions) | {"description": told[field.name]}
+                key: _key(field, definitions) | {"description": described[field.name]}
                 for key, field in keys(kind).items()
             },
             "required": required,

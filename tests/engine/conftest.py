@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import pulumi
+from lab import engine
 from lab.layout import SIMULATED
 from lab.toolchain import Tools
 from tests.conftest import require
@@ -20,7 +20,7 @@ from tests.engine.stack import Stack, copy_program
 def environment(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     require(SIMULATED, "python -m lab up --simulated")
     backend = tmp_path_factory.mktemp("backend")
-    return pulumi.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{backend}"}
+    return engine.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{backend}"}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from lab import cluster, pulumi, toolchain
+from lab import cluster, engine, toolchain
 from lab.layout import PROJECT, SIMULATED
 from tests.engine.recording import FIXTURES
 from tests.engine.stack import Stack, copy_program
@@ -22,7 +22,7 @@ def main() -> int:
     kept.mkdir(parents=True, exist_ok=True)
     tools = toolchain.prepare(lambda words: print(words, file=sys.stderr))
     with tempfile.TemporaryDirectory() as backend, tempfile.TemporaryDirectory() as folder:
-        environment = pulumi.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{backend}"}
+        environment = engine.environment(SIMULATED, tools) | {"PULUMI_BACKEND_URL": f"file://{backend}"}
         with Stack(copy_program(Path(folder)), "released", environment) as stack:
             stack.up()
             exported = json.loads(stack.pulumi("stack", "export", f"--stack={stack.name}").stdout)

@@ -13,7 +13,7 @@ from importlib import metadata
 import pytest
 from rich.console import Console
 
-from lab import cgroups, cluster, language_host, machine, network, process, pulumi, toolchain
+from lab import cgroups, cluster, engine, language_host, machine, network, process, toolchain
 from lab.errors import LabError
 from lab.layout import PROJECT, REAL, SIMULATED, Lab
 from lab.progress import Progress
@@ -129,14 +129,14 @@ def test_an_installed_pulumi_keeps_its_home_and_lends_the_providers_it_has_or_ca
         f"pulumi-resource-{name}" for name in built
     }
     assert not tools.program("pulumi").exists()
-    variables = pulumi.environment(REAL, tools)
+    variables = engine.environment(REAL, tools)
     assert "PULUMI_HOME" not in variables
     assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in variables
 
 
 def test_what_an_engine_began_and_left_behind_ends_with_the_lab(tmp_path):
     lab = Lab(name="skillflaw-unit", bridge="sfunt0", number=107, zones=("only",))
-    environment = os.environ | pulumi.environment(lab, Tools(folder=tmp_path))
+    environment = os.environ | engine.environment(lab, Tools(folder=tmp_path))
     with subprocess.Popen(["sleep", "60"], env=environment) as left:
         process.wait_for(lambda: process.find(lab, "pulumi"), 10, "the start of what is left behind")
         process.kill_all(lab)

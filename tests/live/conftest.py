@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import addons, cluster, pulumi
+from lab import addons, cluster, engine
 from lab.errors import LabError
 from lab.layout import REAL
 from lab.mint import Minted, mint
@@ -23,7 +23,7 @@ from tests.live.stack import Stack
 def lab(tools: Tools) -> None:
     """Makes `pulumi` and `kubectl` of this process and its children mean the lab."""
     require(REAL, "python -m lab up")
-    os.environ.update(pulumi.environment(REAL, tools))
+    os.environ.update(engine.environment(REAL, tools))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,7 +13,7 @@ from lab.layout import REAL
 from operations.wire import resolved
 from tests.live.namespace import make
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.independent
 
 POD = """
 apiVersion: v1

@@ -14,7 +14,7 @@ from lab.images import build
 from lab.layout import Lab
 from lab.toolchain import Tools
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.independent
 
 OTHER = Lab(name="skillflaw-test", bridge="sftst0", number=106, zones=("only",))
 

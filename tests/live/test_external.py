@@ -21,7 +21,7 @@ from tests.live import flows, namespace
 from tests.live.operate import validate
 from tests.live.traffic import Traffic
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.independent
 
 STATE = "state"
 """Namespace of what others run."""

@@ -1,4 +1,4 @@
-"""A refusal, told in a line of its own on stderr, without a traceback."""
+"""A refusal, reported in a line of its own on stderr, without a traceback."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from operations.program import ProgramError
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
+def refusal(what: str) -> Iterator[None]:
     """Ends the command with exit code 2 when a program or a file says no; `what` could not be done."""
     try:
         yield

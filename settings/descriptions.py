@@ -1,4 +1,4 @@
-"""What keys mean: the text below each in the source of the sections.
+"""Descriptions of keys: the text below each in the source of the sections.
 
 Read when someone asks, in a refusal or for the schema; a run without a problem does not pay for it.
 """
@@ -12,8 +12,8 @@ from settings.sections import Section
 
 
 @cache
-def meanings(section: type[Section]) -> dict[str, str]:
-    """The meaning of a section's fields, its own and inherited, by their name in Python."""
+def descriptions(section: type[Section]) -> dict[str, str]:
+    """Descriptions of a section's fields, its own and inherited, by their name in Python."""
     described: dict[str, str] = {}
     for ancestor in reversed(section.__mro__):
         if ancestor.__module__ == section.__module__:
