@@ -14,7 +14,7 @@ POLL_SECONDS = 0.02
 @dataclass(frozen=True)
 class Cost:
     seconds: float
-    """From start to end, wall clock."""
+    """Wall-clock time from start to end."""
     mebibytes: float
     """Most memory that the program's own process ever held."""
 

@@ -1,4 +1,4 @@
-"""What the program registers, gathered without an engine."""
+"""Registrations of the program, gathered without an engine."""
 
 import asyncio
 import json

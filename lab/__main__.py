@@ -69,7 +69,7 @@ def down(simulated: Simulated = False) -> None:
 
 @app.command()
 def status(simulated: Simulated = False) -> None:
-    """Which parts run, and what the nodes and pods are doing."""
+    """Lists the parts that run, and the state of nodes and pods."""
     lab = _lab(simulated)
     table = Table("part", "process", box=None)
     for name in cluster.parts(lab):

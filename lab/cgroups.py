@@ -14,7 +14,7 @@ END_SECONDS = 30
 
 
 def name(lab: Lab, node: Node) -> str:
-    """Of a node's cgroup."""
+    """Path of a node's cgroup."""
     return f"{lab.name}-{node.name}"
 
 
@@ -30,7 +30,7 @@ def make(lab: Lab) -> None:
     for top in tops:
         for node in lab.nodes:
             (top / name(lab, node)).mkdir(exist_ok=True)
-            # In version 1 a new cpuset allows nothing until told what.
+            # In version 1 a new cpuset allows nothing until it is set.
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if (top / file).exists():
                     (top / name(lab, node) / file).write_text((top / file).read_text())
@@ -45,7 +45,7 @@ def remove(lab: Lab) -> None:
         f"the cgroups of {lab.name}'s nodes removed",
     )
     if _added(lab).exists():
-        with contextlib.suppress(OSError):  # meanwhile of use to others
+        with contextlib.suppress(OSError):  # a user of it remains
             _hand_down("-", _words(_added(lab)))
 
 

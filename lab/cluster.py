@@ -25,7 +25,7 @@ def running(lab: Lab) -> bool:
 
 
 def steps(lab: Lab) -> int:
-    """Of how many steps `up` consists."""
+    """Number of steps of `up`."""
     return 2 if lab.simulated else 3
 
 
@@ -85,7 +85,7 @@ def down(lab: Lab) -> None:
 
 @contextlib.contextmanager
 def unfinished(lab: Lab) -> Iterator[None]:
-    """While the block runs, the lab counts as half-made: a run killed meanwhile leaves one that the next `up` makes anew."""
+    """Marks the lab as half-made for the block: a run killed meanwhile leaves one that the next `up` makes again."""
     made_of = _made_of(lab).read_text()
     _made_of(lab).unlink()
     yield
@@ -99,7 +99,7 @@ def parts(lab: Lab) -> tuple[str, ...]:
 
 
 def _made_of(lab: Lab) -> Path:
-    """The file that says of what the lab is made, written when it was ready."""
+    """File with the programs and images that the lab is made of, written when it is ready."""
     return lab.state / "ready"
 
 

@@ -13,13 +13,13 @@ from lab.layout import PROJECT, Lab
 from lab.toolchain import Tools, installed
 
 STACK = "lab"
-"""Its file is Pulumi.lab.yaml."""
+"""Name of the stack; its file is Pulumi.lab.yaml."""
 PASSPHRASE = "lab"  # noqa: S105  no secret is kept by it
-"""Of a cluster that anyone on the machine may throw away."""
+"""Passphrase of a cluster that anyone on the machine may throw away."""
 
 
 def environment(lab: Lab, tools: Tools) -> dict[str, str]:
-    """What a process needs so that `pulumi` and `kubectl` mean this lab, and end with it."""
+    """Environment of a process whose `pulumi` and `kubectl` mean this lab, and end with it."""
     variables = {
         "PATH": f"{tools.folder}:{os.environ['PATH']}",
         "KUBECONFIG": str(lab.kubeconfig),

@@ -12,7 +12,7 @@ def path(lab: Lab, user: str) -> Path:
 
 
 def write(lab: Lab, user: str, file: Path | None = None) -> Path:
-    """Writes the kubeconfig of the certificate `user`, by default beside the others; returns its path."""
+    """Writes the kubeconfig of the certificate `user`, by default next to the lab's other ones; returns its path."""
     file = file or path(lab, user)
     file.parent.mkdir(parents=True, exist_ok=True)
 

@@ -217,7 +217,7 @@ class PolicyPack(grpc.GenericRpcHandler):
         self._forward("stdout")
         errors.join()
         if not self._channel:
-            # The engine asks nothing more of a pack that it saw ending, so it is told why first.
+            # The engine asks nothing more of a pack that it saw ending, so the reason is reported first.
             self._refused.wait(INTERRUPT_SECONDS)
         self.written.put({"exitcode": self._process.wait()})
         self.written.put(None)

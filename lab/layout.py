@@ -1,10 +1,10 @@
-"""Where a lab keeps its files and which addresses it uses."""
+"""Files and addresses of a lab."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path("/var/cache/skillflaw-lab")
-"""What is built once per machine and content; `down` leaves it."""
+"""Folder of what is built once per machine and content; `down` leaves it."""
 
 PROJECT = Path(__file__).parent.parent
 
@@ -33,7 +33,7 @@ class Lab:
     number: int
     """Second byte of its addresses: 10.n is the hosts' network, 10.n+1 the pods', 10.n+2 the Services'."""
     zones: tuple[str, ...]
-    """One node in each."""
+    """Zones, with one node in each."""
     simulated: bool = False
     """Nodes are objects that kwok keeps ready; no container ever runs."""
 

@@ -1,4 +1,4 @@
-"""What the machine must be, and the Debian packages it must have, before a lab can be built on it."""
+"""Requirements of a machine on which a lab can be built: its size, its rights, its Debian packages."""
 
 import fcntl
 import os

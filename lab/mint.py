@@ -1,4 +1,4 @@
-"""What `operations validate` asks for and a fresh stack lacks: an API key, and a flow without a model."""
+"""Credentials that `operations validate` asks for and a fresh stack lacks: an API key, and a flow without a model."""
 
 import json
 from collections.abc import Callable
@@ -107,9 +107,9 @@ def echo(templates: dict, name: str = FLOW) -> dict:
         # /api/v1/mcp names tools after the flow's name, a project's own endpoint after action_name.
         "name": name,
         "endpoint_name": name,
-        "description": "Says what it is told",
+        "description": "Repeats its input",
         "action_name": name.replace("-", "_"),
-        "action_description": "Says what it is told",
+        "action_description": "Repeats its input",
         "mcp_enabled": True,
         "data": {"nodes": nodes, "edges": [edge], "viewport": {"x": 0, "y": 0, "zoom": 1}},
     }

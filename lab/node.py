@@ -20,12 +20,12 @@ RESTART_SECONDS = 1
 
 
 def folder(lab: Lab, node: Node) -> Path:
-    """Where the node keeps its files."""
+    """Folder of the node's files."""
     return lab.state / "nodes" / node.name
 
 
 def images(lab: Lab, node: Node) -> Path:
-    """Where the node's containerd keeps images; it survives the lab, for importing them takes a minute."""
+    """Folder of the images of the node's containerd; it survives the lab, for importing them takes a minute."""
     return layout.CACHE / "nodes" / f"{lab.name}-{node.name}"
 
 

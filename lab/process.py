@@ -46,7 +46,7 @@ def start(
 
 
 def find(lab: Lab, name: str) -> int | None:
-    """Process id of the daemon, or None if it does not run. Of a family it is the oldest."""
+    """Process id of the daemon, the oldest of a family, or None if it does not run."""
     return min(_marked(mark(lab, name)), key=_started, default=None)
 
 

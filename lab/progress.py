@@ -1,4 +1,4 @@
-"""What a long run says of itself: which step of how many, for how long, and what it waits for."""
+"""Progress of a long run: which step of how many, for how long, and what it waits for."""
 
 import threading
 import time
@@ -12,11 +12,11 @@ Report = Callable[[str], None]
 """Called with a few words on how far a step is."""
 
 SILENCE_SECONDS = 15
-"""Where no line can be rewritten (a log, CI), the longest a step stays silent."""
+"""Longest silence of a step where no line can be rewritten (a log, CI)."""
 
 
 class Progress:
-    """Counts the steps of one run and keeps the user told."""
+    """Counts the steps of one run and reports them to the user."""
 
     def __init__(self, console: Console, steps: int) -> None:
         self._console = console
@@ -51,7 +51,7 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the run began."""
         return time.monotonic() - self._began
 
     def _tell(self, label: str, began: float, latest: list[str], ended: threading.Event) -> None:

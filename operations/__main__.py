@@ -38,7 +38,7 @@ console = Console(highlight=False)
 
 @app.callback()
 def operations() -> None:
-    """What an operator does to a stack that runs."""
+    """Commands of an operator on a stack that runs."""
 
 
 @app.command()
@@ -125,7 +125,7 @@ def images(stack: NewStackName) -> None:
 
 @app.command()
 def backup(stack: StackName) -> None:
-    """Takes a backup now, beside the scheduled ones.
+    """Takes a backup now, in addition to the scheduled ones.
 
     Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
     """
@@ -148,7 +148,7 @@ def restore(
 
 @app.command()
 def recover(stack: StackName) -> None:
-    """After a killed `pulumi up`: releases the lock, and finds again what was being created. Then run `pulumi up`.
+    """Releases the lock of a killed `pulumi up` and finds again what was being created. Then run `pulumi up`.
 
     Exit codes: 0, recovered; 2, not.
     """

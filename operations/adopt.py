@@ -1,4 +1,4 @@
-"""What exists in the cluster is taken into the state of a new stack: after a lost state, or over what a destroy left."""
+"""Adoption of what exists in the cluster into the state of a new stack: after a lost state, or over what a destroy left."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ HOLD_STATE = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What an adoption of a stack would do."""
+    """The plan of an adoption."""
 
     kubectl: Kubectl
     taken: list[str]
@@ -36,7 +36,7 @@ class Plan:
 
 @contextlib.contextmanager
 def plan(stack: str) -> Iterator[Plan]:
-    """What a stack without a state would take over, while the block runs; nothing is changed yet.
+    """The plan of a stack without a state, while the block runs; nothing is changed yet.
 
     Raises:
         ProgramError: an object holds state, belongs to another stack or to no SkillFlaw; or pulumi or kubectl says no.

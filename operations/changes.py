@@ -22,7 +22,7 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 
 class Form(StrEnum):
-    """Of a review: for a terminal, for a comment, for other programs."""
+    """Forms of a review: for a terminal, for a comment, for other programs."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -45,7 +45,7 @@ def review(
         typer.Option(help="A review in JSON that was agreed to: exit 0 unless this one holds more."),
     ] = None,
 ) -> None:
-    """What a change would lose, interrupt, open and roll, the worst first.
+    """Reviews what a change would lose, interrupt, open and roll, the worst first.
 
     Exit codes: 0, safe; 3, needs attention; 4, replaces or deletes state; 5, a preview failed or cannot be read.
     """
@@ -74,7 +74,7 @@ def drift_command(
         typer.Option(help="A stack in whose cluster to look for fields and objects that were added."),
     ] = None,
 ) -> None:
-    """What was changed in the clusters outside the program, by object and field, and what was added.
+    """Reports what was changed in the clusters outside the program, by object and field, and what was added.
 
     Exit codes: 0, nothing; 3, something; 5, a cluster or a stack could not be looked at.
     """

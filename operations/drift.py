@@ -1,4 +1,4 @@
-"""What somebody added to a stack's cluster by hand: fields of its objects, and objects of nobody in its namespace.
+"""Additions to a stack's cluster by hand: fields of its objects, and objects of nobody in its namespace.
 
 A preview with `--refresh` compares what the program declares. What was added next to that is distinguished by
 `metadata.managedFields`: Kubernetes notes there who wrote which field.
@@ -38,7 +38,7 @@ KINDS = (
     "rolebindings.rbac.authorization.k8s.io",
     "horizontalpodautoscalers.autoscaling",
 )
-"""What opens, runs or grants something, as kubectl calls it."""
+"""Kinds that open, run or grant something, as kubectl calls them."""
 GATEWAY = "gateway.networking.k8s.io"
 
 CONTROLLERS = (
@@ -112,7 +112,7 @@ class Addition:
 
 
 def added(name: str) -> Added:
-    """What was added by hand to a stack's objects and next to them.
+    """Additions by hand to a stack's objects and next to them.
 
     Raises:
         ProgramError: pulumi or kubectl says no.
@@ -162,7 +162,7 @@ def is_foreign(row: Object, declared: Sequence[Object]) -> bool:
     if kind == "ServiceAccount" and metadata["name"] == "default":
         return False
     if kind == "Secret":
-        # Of Secrets only this kind grants anything; the rest are values until somebody reads them.
+        # The one kind of Secret that grants anything; the rest are values until somebody reads them.
         return row.get("type") == "kubernetes.io/service-account-token"
     if kind == "Job":
         cron_jobs = [inputs["metadata"].get("name") for inputs in declared if inputs.get("kind") == "CronJob"]
@@ -204,7 +204,7 @@ def _is_note(path: tuple[Place, ...]) -> bool:
 def _written(
     fields: Mapping[str, Any], value: Any, declared: Any, path: tuple[Place, ...]
 ) -> Iterator[tuple[tuple[Place, ...], Any]]:
-    """What one manager wrote of a value, as `fieldsV1` says, and the declared one does not have."""
+    """Parts of a value that one manager wrote, as `fieldsV1` says, and the declared one does not have."""
     for key, inner in fields.items():
         if key == ".":
             continue
@@ -262,7 +262,7 @@ def _agrees(wanted: Mapping[str, Any], item: Any, *, missing: bool = False) -> b
 
 
 def _inside(value: Any, declared: Any, path: tuple[Place, ...]) -> Iterator[tuple[tuple[Place, ...], Any]]:
-    """What a value that has one owner as a whole holds more than the declared one."""
+    """Parts of a value that has one owner as a whole, which the declared one does not have."""
     if isinstance(value, dict) and isinstance(declared, dict) and not _is_secret(declared):
         for key, inner in value.items():
             here = (*path, (f".{key}", key))

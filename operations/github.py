@@ -1,4 +1,4 @@
-"""Where reviewers read and what they agreed to, on GitHub; through gh, which holds the credentials."""
+"""Reviews and agreements on GitHub, through gh, which holds the credentials."""
 
 import json
 import re
@@ -19,7 +19,7 @@ WORKFLOW = ".github/workflows/preview.yml"
 ARTIFACT = "review"
 
 GONE = re.compile(r"no valid artifacts|no artifact matches|HTTP (404|410)")
-"""What gh says of an artifact that was deleted, or expired, after it was listed."""
+"""Words of gh about an artifact that was deleted, or expired, after it was listed."""
 
 
 def comment(pull_request: int, file: Path, marker: str) -> None:

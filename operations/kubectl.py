@@ -51,7 +51,7 @@ class Kubectl:
         return found
 
     def existing(self, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Those of some objects (by kind, namespace and name) that exist, as they are in the cluster."""
+        """The objects among some (by kind, namespace and name) that exist, as they are in the cluster."""
         named = [
             {key: each[key] for key in ("apiVersion", "kind")}
             | {"metadata": {key: each["metadata"].get(key) for key in ("name", "namespace")}}
@@ -77,7 +77,7 @@ class Kubectl:
 
     @contextlib.contextmanager
     def port_forward(self, service: str, port: int) -> Iterator[str]:
-        """While the block runs: an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
+        """For the block, an origin (`http://127.0.0.1:…`) that reaches one pod behind a Service."""
         command = (*self._command(), "port-forward", "--address=127.0.0.1", f"service/{service}", f":{port}")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forward:
             assert forward.stdout  # noqa: S101  a pipe, which only the types leave open

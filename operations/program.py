@@ -27,7 +27,7 @@ def ended(*command: str, stdin: str | None = None) -> subprocess.CompletedProces
 
 
 def output_of(*command: str, stdin: str | None = None) -> str:
-    """What a command wrote to stdout, given `stdin`.
+    """Output of a command on stdout, given `stdin`.
 
     Raises:
         ProgramError: it is not installed, or ended with a non-zero code.

@@ -1,4 +1,4 @@
-"""After an `up` that was killed: what the engine had begun and never wrote down is found again."""
+"""Recovery from an `up` that was killed: what the engine had begun and never wrote down is found again."""
 
 import contextlib
 import json
@@ -19,13 +19,13 @@ class Begun:
     """An object whose creation was begun, and that exists."""
 
     row: Resource
-    """What the engine noted when it began."""
+    """The resource as the engine noted it when it began."""
     kubectl: Kubectl
     kind: str
-    """As kubectl calls it."""
+    """Kind as kubectl calls it."""
     name: str
     identity: str
-    """As Pulumi calls it: `namespace/name`."""
+    """Id as Pulumi writes it: `namespace/name`."""
 
 
 def recover(stack: str) -> list[str]:
@@ -33,7 +33,7 @@ def recover(stack: str) -> list[str]:
 
     Objects whose creation was begun are taken into the state, so that the next `pulumi up` neither leaves them behind
     nor makes them twice. Those that were to replace another are removed: the state still has the other one, nothing
-    refers to them yet, and the next `pulumi up` makes them anew. Returns what was done, in words.
+    refers to them yet, and the next `pulumi up` makes them again. Returns what was done, in words.
 
     Raises:
         ProgramError: pulumi or kubectl says no.
@@ -66,7 +66,7 @@ def recover(stack: str) -> list[str]:
 
 
 def _forget_sidecars(stack: str) -> None:
-    """Removes what a backend of files keeps beside a state.
+    """Removes what a backend of files keeps next to a state.
 
     It holds a content type and a checksum, and is written in place: an engine killed just then leaves it empty, and
     every command that reads the stack fails with `EOF`, though the state is whole.

@@ -61,7 +61,7 @@ class Endpoint:
 
 @contextlib.contextmanager
 def resolved(hosts: set[str], address: str | None) -> Iterator[None]:
-    """While the block runs, these hosts lead to the address in all of this process; None leaves it to DNS."""
+    """Lets these hosts lead to the address in all of this process while the block runs; None leaves it to DNS."""
     resolve = socket.getaddrinfo
 
     def overridden(host: bytes | str | None, *args: Any, **kwargs: Any) -> Any:

@@ -406,7 +406,7 @@ class Superuser(Section, frozen=True):
 
 
 class BackupResources(Resources, frozen=True):
-    """A dump, and a trial server beside it that gets the same."""
+    """A dump, and a trial server next to it that gets the same."""
 
     requests: Quantities = Quantities(cpu="50m", memory="128Mi", ephemeral_storage="64Mi")
     limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="256Mi")

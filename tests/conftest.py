@@ -1,4 +1,4 @@
-"""What the rings share. `unit` needs nothing; `engine` and `live` need the labs that `make test` starts."""
+"""Fixtures that the rings share. `unit` needs nothing; `engine` and `live` need the labs that `make test` starts."""
 
 import pytest
 

@@ -5,14 +5,14 @@ from typing import Any
 from tests.stack_files import stack_file
 
 CONFIG = {"runtime-config", "bootstrap", "backend"}
-"""What an edit of the backend's environment touches: the ConfigMap and the pods that read it."""
+"""Objects that an edit of the backend's environment touches: the ConfigMap and the pods that read it."""
 
 API = {"edge-api"}
 UI = {"frontend", "frontend-service", "frontend-account", "frontend-budget", "network-frontend", "edge-app"}
 DOCS = {"docs", "docs-service", "docs-account", "network-docs", "edge-docs"}
 
 ELSEWHERE = "https://skillflaw.example.com"
-"""What a web UI proxies to when the stack has no API host of its own."""
+"""Origin that a web UI proxies to when the stack has no API host of its own."""
 
 PROTECTED = {
     "namespace",

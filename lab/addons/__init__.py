@@ -1,4 +1,4 @@
-"""What a cluster needs beside its nodes: manifests with the lab's values filled in, applied and awaited.
+"""Addons of a cluster: manifests with the lab's values filled in, applied and awaited.
 
 Here live the manifests and nothing that decides; the values come from the layout, the images and the certificates.
 """
@@ -19,7 +19,7 @@ from lab.toolchain import Tools
 HERE = Path(__file__).parent
 ROLLOUT_SECONDS = 180
 SIMULATED_VOLUMES = 60
-"""Of each class; a claim takes one for good, as their policy is Retain."""
+"""Number of volumes of each class; a claim takes one for good, as their policy is Retain."""
 WORKLOADS = (
     ("kube-system", "deployment/coredns"),
     ("kube-system", "deployment/metrics-server"),
@@ -30,7 +30,7 @@ WORKLOADS = (
 
 
 def fingerprint() -> str:
-    """Of every manifest here."""
+    """Hash of every manifest here."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(HERE.glob("*.yaml")))).hexdigest()
 
 

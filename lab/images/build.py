@@ -1,4 +1,4 @@
-"""From a folder here to an OCI archive in the cache, which `ctr images import` gives to a node.
+"""Builds of OCI archives from folders here; `ctr images import` gives them to a node.
 
 An image's tag is a hash of what goes into it, so an archive that exists is never built again, a fresh clone
 on the same machine builds nothing, and a stack file that names a tag names exactly one content.
@@ -24,7 +24,7 @@ SCRATCH = 'FROM scratch\nCOPY {name} /{name}\nENTRYPOINT ["/{name}"]\n'
 
 
 class Image(NamedTuple):
-    """What a pod calls it, and the OCI archive that holds it under that name."""
+    """A name as pods use it, and the OCI archive that holds the image under that name."""
 
     reference: str
     archive: Path

@@ -1,4 +1,4 @@
-"""What this machine knows about reaching Debian and PyPI, handed to a build.
+"""This machine's way to Debian and PyPI, handed to a build.
 
 Mirrors, proxies and certificates are read from apt's and pip's own configuration and mounted while an image
 is built, so that no image and no file here knows them.
@@ -59,14 +59,14 @@ def registries(folder: Path) -> Path:
 
 
 def _indexes() -> dict[str, list[str]]:
-    """Where pip is configured, by file or environment, to find packages."""
+    """Locations of packages as pip is configured, by file or environment."""
     listed = (line.partition("=") for line in _output(sys.executable, "-m", "pip", "config", "list"))
     options = {key.rpartition(".")[2]: ast.literal_eval(value).split() for key, _, value in listed}
     return {option: options[option] for option in UV_NAMES if option in options}
 
 
 def _indexed() -> list[str]:
-    """What apt's lists know of Debian itself: other origins have suites called bookworm too."""
+    """Entries of Debian itself in apt's lists: other origins have suites called bookworm too."""
     wanted = "$(ORIGIN) $(RELEASE) $(COMPONENT) $(REPO_URI)"
     fields = (line.split() for line in _output("apt-get", "indextargets", "--format", wanted))
     return sorted(

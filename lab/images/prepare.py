@@ -1,4 +1,4 @@
-"""What a few images need besides the files of their folder, made before buildah reads the folder."""
+"""Files that a few images need in addition to their folder's own, made before buildah reads the folder."""
 
 import sys
 import zipfile

@@ -1,4 +1,4 @@
-"""Which programs and manifests there are, and how each is made."""
+"""The catalogue of programs and manifests, and how each is made."""
 
 from lab.toolchain.golang import Manifests, Patch, Program
 
@@ -6,9 +6,9 @@ KUBERNETES = "1.36.3"
 PULUMI = "3.274.1"
 
 MINOR = int(KUBERNETES.split(".")[1])
-"""The cluster is of Kubernetes 1.`MINOR`."""
+"""Minor version of the cluster's Kubernetes, 1.`MINOR`."""
 _PULUMI_TAGS = "osusergo,grpcnotrace"
-"""The engine's own. Its providers have the same, and the same versions of what they share, so that it is compiled once."""
+"""Build tags of the engine. Its providers have the same, and the same versions of what they share: it is compiled once."""
 _CREATES_AS_4_29 = Patch(
     module="github.com/pulumi/pulumi-kubernetes/provider/v4",
     file="pkg/await/await.go",
@@ -62,10 +62,10 @@ PROGRAMS = {
     "pulumi-resource-random": Program(module="pulumi-providers", package="./random", tags=_PULUMI_TAGS),
 }  # fmt: skip
 ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
-"""Needed by no lab: `prepare` leaves it out."""
+"""Linter of workflows; no lab needs it, so `prepare` leaves it out."""
 
 KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
-"""Needed by no lab either."""
+"""Scanner of manifests; no lab needs it either."""
 
 MANIFESTS = {
     "gateway-api.yaml": Manifests(

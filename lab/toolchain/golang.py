@@ -40,7 +40,7 @@ class Program:
     module: str
     package: str = "."
     variables: dict[str, str] | None = None
-    """What the linker sets: Go variable to value."""
+    """Go variables that the linker sets, with their values."""
     tags: str = ""
     unoptimized: str = ""
     """Packages that the program links and never runs: compiled without optimization, which takes a third less time."""

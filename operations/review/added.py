@@ -1,4 +1,4 @@
-"""What is in a cluster and not in a stack, as a report needs it."""
+"""Additions to a cluster that no stack knows, as a report needs them."""
 
 from dataclasses import dataclass
 

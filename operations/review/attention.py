@@ -1,4 +1,4 @@
-"""What a reviewer must look at: whatever is not known to be safe, as sentences that name object and property."""
+"""Lines that a reviewer must look at: whatever is not known to be safe, as sentences that name object and property."""
 
 import hashlib
 import json
@@ -90,7 +90,7 @@ def _digest(text: str) -> str:
 def all_given_up(
     preview: Preview, steps: Sequence[Step], versions: Collection[Step], lost: Collection[Step], words: Words
 ) -> Iterator[str]:
-    """What is given up, each once with the names of the objects that give it up."""
+    """Sentences about what is given up, each once with the names of the objects that give it up."""
     names = renamed(step for step in steps if step not in lost)
     found: dict[str, list[str]] = {}
     for step in steps:

@@ -1,4 +1,4 @@
-"""A review as sections of lines, in the order a reader needs them; how they look is another's business."""
+"""A review as sections of lines, in the order a reader needs them; how they look is for markdown.py and text.py to say."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What differs in a cluster from what the program says: `pulumi preview --refresh`, read the other way round."""
+"""Differences of a cluster from what the program says: `pulumi preview --refresh`, read the other way round."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

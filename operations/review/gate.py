@@ -24,7 +24,7 @@ def as_json(reviews: Sequence[Review]) -> str:
 
 
 def unreviewed(reviews: Sequence[Review], file: Path) -> list[str]:
-    """What these reviews hold that an earlier one (the file `as_json` wrote) did not show, a sentence each.
+    """Sentences about what these reviews hold and an earlier one (the file `as_json` wrote) did not show.
 
     A preview that failed shows nothing that could be agreed to, so its errors are always among them.
 

@@ -17,7 +17,7 @@ FINGERPRINT = "/.key-fingerprint"
 
 
 def given_up(step: Step, names: Renamed) -> Iterator[str]:
-    """What a step gives up, the object's own name aside."""
+    """Sentences about what a step gives up, without the object's own name."""
     old, new = (_pod(inputs) for inputs in (step.before, step.after))
     for accepted in sorted(_accepted(new) - _accepted(old)):
         yield f"gives up what the key {accepted} encrypts"
@@ -88,7 +88,7 @@ def _accepted(pod: Any) -> set[str]:
 
 
 def _databases(pod: Any) -> dict[str, Any]:
-    """By variable: the Secret and its key, or a value."""
+    """The Secret and its key, or a value, by variable."""
     return {
         str(row.get("name")): _secret(at(row, "valueFrom", "secretKeyRef"), "name", "key") or row.get("value")
         for container in _containers(pod)
@@ -98,7 +98,7 @@ def _databases(pod: Any) -> dict[str, Any]:
 
 
 def _keys(pod: Any) -> dict[str, Any]:
-    """By volume: the Secret and its keys."""
+    """The Secret and its keys, by volume."""
     found = {}
     for volume in _items(pod, "volumes"):
         items = _items(at(volume, "secret"), "items")
@@ -109,7 +109,7 @@ def _keys(pod: Any) -> dict[str, Any]:
 
 
 def _claims(pod: Any) -> dict[str, Any]:
-    """By volume: the claim's name."""
+    """The claim's name, by volume."""
     return {
         f"volume {volume.get('name')}": at(volume, "persistentVolumeClaim", "claimName")
         for volume in _items(pod, "volumes")

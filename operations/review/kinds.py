@@ -1,4 +1,4 @@
-"""What a resource is to a reviewer: state that is lost with it, a version among many, or anything else."""
+"""Kinds of resources to a reviewer: state that is lost with it, a version among many, or anything else."""
 
 from collections.abc import Collection
 

@@ -9,7 +9,7 @@ from operations.review.verdict import Review
 LIMIT = 60_000
 """Characters; GitHub takes 65,536 and GitLab more."""
 MARKER = "<!-- skillflaw-review -->"
-"""By this the comment is found again, so that a pull request has one."""
+"""First line of the comment, by which it is found again, so that a pull request has one."""
 WORD = 1_000
 """Characters of one name or sentence; a headline holds ten at most."""
 CUT = "… cut here: the job's log holds the whole review"
@@ -66,7 +66,7 @@ def markdown(reviews: Sequence[Review], limit: int = LIMIT) -> str:
 
 
 def _fitting(section: Section, room: int) -> str:
-    """As much of a section as there is room for; nothing when not even its frame fits."""
+    """Lines of a section for which there is room; nothing when not even its frame fits."""
     before, lines, after = _framed(section)
     whole = "".join(f"{line}\n" for line in lines)
     if len(before) + len(whole) + len(after) <= room:

@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What would happen to one resource; None is the state that it does not have."""
+    """A step of one resource; None is the state that it does not have."""
 
     op: str
     urn: str
@@ -163,7 +163,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Preview:
-    """What one stack's preview says; `errors` is why it stopped, if it did."""
+    """One stack's preview; `errors` is why it stopped, if it did."""
 
     stack: str
     steps: tuple[Step, ...]
@@ -273,7 +273,7 @@ def type_of(urn: str) -> str:
 
 
 def at(value: Any, *keys: str) -> Any:
-    """What nested mappings hold under some keys; None where there is nothing."""
+    """The value that nested mappings hold under some keys; None where there is nothing."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -30,7 +30,7 @@ def rolls_pods(step: Step) -> bool:
 
 
 def how(step: Step) -> str:
-    """In which order the pods of an updated object are replaced."""
+    """The order in which the pods of an updated object are replaced."""
     if step.kind == "StatefulSet":
         return "in place"
     recreate = at(step.state.inputs, "spec", "strategy", "type") == "Recreate"
@@ -43,7 +43,7 @@ def rolls(steps: Sequence[Step], versions: Collection[Step]) -> Iterator[Roll]:
         if rolls_pods(step):
             yield Roll(step.name, how(step), tuple(reasons(step, versions)), rolling=True)
         elif step.op == "replace" and step.kind in ROLLED:
-            yield Roll(step.name, "deleted and made anew", tuple(reasons(step, versions)), rolling=False)
+            yield Roll(step.name, "deleted and made again", tuple(reasons(step, versions)), rolling=False)
     for step in steps:
         if step.kind == "Job" and (step in versions or step.op == "create"):
             yield Roll(step.name, "runs again", tuple(reasons(step, versions)), rolling=False)

@@ -1,4 +1,4 @@
-"""What is known to be safe. Everything else is for a reviewer to look at, whatever it is.
+"""Changes that are known to be safe. Everything else is for a reviewer to look at, whatever it is.
 
 A rule names kinds of objects, a property, and which of its changes are meant. A property that no rule names is no rule's.
 """
@@ -188,9 +188,9 @@ class Rule:
     """A property that some kinds of objects may change, and how."""
 
     kinds: Collection[str]
-    """As `group/Kind`."""
+    """Kinds as `group/Kind`."""
     keys: tuple[Any, ...]
-    """Of the path: a word, a set of words, `int` for an index or a name in a list, `str` for any key; at the end, an
+    """Keys of the path: a word, a set of words, `int` for an index or a name in a list, `str` for any key; at the end, an
     ellipsis for whatever follows."""
     holds: Holds
 

@@ -49,7 +49,7 @@ class Touched:
 
 @dataclass(frozen=True)
 class Review:
-    """What a reviewer must know of one stack, the worst first."""
+    """The verdict on one stack, the worst first."""
 
     stack: str
     verdict: Verdict
@@ -59,11 +59,11 @@ class Review:
     gives_up: tuple[str, ...]
     """State that stays, and that pods would no longer reach or could no longer read."""
     warnings: tuple[str, ...]
-    """What is no loss, and not known to be safe."""
+    """Changes that are no loss, and not known to be safe."""
     rolls: tuple[Roll, ...]
     touched: tuple[Touched, ...]
     notes: tuple[str, ...]
-    """What needs no agreement, and is good to know."""
+    """Facts that need no agreement, and are good to know."""
     errors: tuple[str, ...]
     facts: tuple[str, ...]
     """All that a reviewer agrees to, a sentence per object and property."""

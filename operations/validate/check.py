@@ -1,4 +1,4 @@
-"""What a check is, and how it fails."""
+"""A check, and how it fails."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import httpx2
 
 
 class CheckError(Exception):
-    """What a check asserts is not so; the message is the reason shown."""
+    """A check that failed; the message is the reason shown."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The two protocols others speak to the backend, each through the client library its users have."""
+"""The two protocols that clients speak to the backend, each through the client library its users have."""
 
 import asyncio
 import re

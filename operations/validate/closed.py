@@ -1,4 +1,4 @@
-"""What the stack does not expose is closed."""
+"""Checks that what the stack does not expose is closed."""
 
 from operations.kubectl import Kubectl
 from operations.validate.check import CheckError, expect

@@ -1,4 +1,4 @@
-"""Which checks a stack's outputs call for: exposed surfaces are used, the others must be closed."""
+"""The checks that a stack's outputs call for: exposed surfaces are used, all else must be closed."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ def compose(
 
 
 def _uses(where: str, at: Endpoint, visitor: Visitor) -> dict[str, list[Check]]:
-    """By group of `allow`: the checks that use it."""
+    """The checks that use a group of `allow`, by group."""
     flow, key = visitor.flow, visitor.key
     return {
         "health": [Check(f"{where}: GET /health", partial(api.is_healthy, at))],

@@ -10,7 +10,7 @@ from operations.validate.check import Check, CheckError
 
 
 def report(checks: Sequence[Check], console: Console, secrets: Collection[str]) -> int:
-    """Runs every check, whatever the others say, and prints a line as each ends; no line shows a secret.
+    """Runs every check, whatever another one says, and prints a line as each ends; no line shows a secret.
 
     Returns:
         How many failed.

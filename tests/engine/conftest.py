@@ -30,7 +30,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def worker() -> str:
-    """Of the processes that run tests side by side, this one: each has stacks of its own."""
+    """Name of this process among those that run tests side by side: each has stacks of its own."""
     return os.environ.get("PYTEST_XDIST_WORKER", "alone")
 
 

@@ -1,4 +1,4 @@
-"""An API server that fails when it is told to: a proxy on loopback before the lab's own."""
+"""An API server that fails on demand: a proxy on loopback before the lab's own."""
 
 import http.client
 import ssl
@@ -72,7 +72,7 @@ class FaultyServer:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if outer._fails(self.command):
-                    self.send_error(500, "told to fail")
+                    self.send_error(500, "fails on demand")
                     return
                 upstream = http.client.HTTPSConnection(outer._upstream, context=outer._trust)
                 headers = {name: self.headers[name] for name in KEPT if name in self.headers}

@@ -10,10 +10,10 @@ from operations.review.preview import UNKNOWN
 
 FIXTURES = PROJECT / "tests" / "fixtures"
 
-# Of the engine: when, where in the program, in which order.
+# Notes of the engine: when, where in the program, in which order.
 PASSING = {"created", "modified", "sourcePosition", "stackTrace", "duration", "config", "changeSummary"}
 UNORDERED = {"replaceReasons", "diffReasons"}
-# Of the API server: who wrote which field, and what controllers found.
+# Notes of the API server: who wrote which field, and what controllers found.
 SERVER = {
     "managedFields", "status", "uid", "resourceVersion", "creationTimestamp", "generation", "clusterIP",
     "clusterIPs", "volumeName",

@@ -1,4 +1,4 @@
-"""One Pulumi stack of the engine ring: a stack file of its own beside a copy of the program, driven by the CLI."""
+"""One Pulumi stack of the engine ring: a stack file of its own next to a copy of the program, driven by the CLI."""
 
 import compileall
 import json
@@ -47,7 +47,7 @@ def shipped(name: str) -> dict[str, Any]:
 
 
 class Stack:
-    """The namespace has the stack's name; `sections` is what its file says, to be edited between runs."""
+    """A stack in the namespace of its name; `sections` is what its file says, to be edited between runs."""
 
     def __init__(self, program: Path, name: str, environment: dict[str, str]) -> None:
         self.program = program
@@ -73,9 +73,9 @@ class Stack:
         return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
 
     def preview(self, sections: dict[str, Any] | None = None) -> dict[str, set[str]]:
-        """What an `up` would do: logical names by operation, components and what stays left out.
+        """Steps of an `up`: logical names by operation, components and what stays left out.
 
-        Of the stack's own `sections`, or of others, in a file of their own: such previews may run side by side.
+        It previews the stack's own `sections`, or those given, in a file of their own: such previews may run side by side.
         """
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(self._file(sections or self.sections))
@@ -89,7 +89,7 @@ class Stack:
         return planned
 
     def refusal(self) -> str:
-        """What a preview that must fail says."""
+        """Output of a preview that must fail."""
         done = self.pulumi("preview", "--color=never", check=False)
         assert done.returncode != 0, done.stdout
         return done.stdout + done.stderr

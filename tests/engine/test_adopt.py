@@ -46,7 +46,7 @@ def secret(stack: Stack, start: str) -> str:
 
 
 def refer_to_what_is_there(stack: Stack) -> None:
-    """What the refusal says: each claim and Secret by its name."""
+    """Edits the stack file as the refusal says: each claim and Secret by its name."""
     stack.sections["storage"] = {"existingClaim": "skillflaw-backend-data", "accessMode": "ReadWriteMany"}
     stack.sections["database"] = {"external": {"secretName": secret(stack, "database-secret"), "key": "url"}}
     stack.sections["secretKey"] = {

@@ -1,4 +1,4 @@
-"""Changes made by hand are found by object and field, what others own is taken for none, and a repair undoes them."""
+"""Changes made by hand are found by object and field, those of other managers are none, and a repair undoes them."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def replaced(path: str, value: object) -> tuple[str, str]:
     return "--type=json", f"--patch={json.dumps([{'op': 'replace', 'path': path, 'value': value}])}"
 
 
-def test_edits_by_hand_are_told_by_object_and_field_and_a_repair_undoes_them(whole, kubectl, drift, make):
+def test_edits_by_hand_are_reported_by_object_and_field_and_a_repair_undoes_them(whole, kubectl, drift, make):
     image = replaced("/spec/template/spec/containers/0/image", "skillflaw.lab/other:1")
     kubectl("patch", "deployment", "skillflaw-frontend", *image)
     selected = replaced("/spec/selector/app.kubernetes.io~1component", "nothing")

@@ -1,4 +1,4 @@
-"""What an edit of the stack file moves, and that it can be taken back."""
+"""Edits of the stack file: what each moves, and that it can be taken back."""
 
 import json
 

@@ -107,12 +107,12 @@ def recover(stack: Stack, **variables: str) -> None:
 
 
 def backend(stack: Stack) -> Path:
-    """Where the engine keeps the state."""
+    """Folder in which the engine keeps the state."""
     return Path(stack.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
 
 
 def edit(stack: Stack, round_: int) -> None:
-    """The documentation on and off, a Job anew each time, and now and then whatever reads the ConfigMap."""
+    """The documentation on and off, a new Job each time, and now and then whatever reads the ConfigMap."""
     stack.sections["backend"]["env"] = {"ROUND": str(round_ // 4)}
     stack.sections["secretKey"] = {"acceptLoss": f"a{round_:015x}"}
     stack.sections["surfaces"] = {} if round_ % 2 else {"docs": {"host": "docs.skillflaw.test"}}

@@ -1,4 +1,4 @@
-"""What the lab's language host does as the official one; docs/stand-ins.md has the table.
+"""Behaviour that the lab's language host has in common with the official one; docs/stand-ins.md has the table.
 
 Each test passes with the official host as well: put it first on PATH.
 """

@@ -10,7 +10,7 @@ WITH_POLICIES = ("--policy-pack=policies", "--color=never")
 
 
 def judged(stack, *, passes: bool) -> str:
-    """What a preview with policies says."""
+    """Output of a preview with policies."""
     done = stack.pulumi("preview", *WITH_POLICIES, check=False)
     said = done.stdout + done.stderr
     assert (done.returncode == 0) == passes, said

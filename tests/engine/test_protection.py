@@ -1,4 +1,4 @@
-"""What protection keeps, and how it is taken off on purpose."""
+"""Protection: what it keeps, and how it is taken off on purpose."""
 
 import json
 

@@ -25,7 +25,7 @@ STAGING = {
     "network": {"edgeNamespace": "traefik"},
     "protection": {"enabled": False},
 }
-"""The guide's topology but its documentation; of no stack file, so that no edit of one renews the fixtures."""
+"""The guide's topology without its documentation, and without a stack file, so that no edit of one renews the fixtures."""
 
 
 def nothing(_: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def nothing(_: dict[str, Any]) -> None:
 
 
 def pull_request(sections: dict[str, Any]) -> None:
-    """The one of the README: a new backend, public documentation, another access mode."""
+    """The pull request of the README: a new backend, public documentation, another access mode."""
     sections["images"]["backend"] = "skillflaw.lab/backend:2"
     sections["surfaces"]["docs"] = {"host": "docs.skillflaw.test"}
     sections["storage"]["accessMode"] = "ReadWriteOnce"

@@ -11,7 +11,7 @@ STATEFUL = PROTECTED | {"superuser-secret"}
 
 @pytest.fixture(scope="module")
 def plans(running) -> dict[str, dict[str, set[str]]]:
-    """What an `up` would do after each edit: logical names by operation."""
+    """Steps of an `up` after each edit: logical names by operation."""
     before = running.sections
     own = {name: before[name] for name in ("cluster", "namespace")}
 

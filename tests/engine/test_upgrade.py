@@ -33,7 +33,7 @@ def released(
             key.removeprefix("skillflaw:"): section for key, section in config.items() if "skillflaw:" in key
         }
         stack.pulumi("stack", "import", f"--file={request.param / 'state.json'}", f"--stack={stack.name}")
-        # Who is not let in is shown what the program and the state say; others, that the objects are missing.
+        # Who is not let in is shown what the program and the state say; whoever is let in, that the objects are missing.
         kubeconfig = json.loads(SIMULATED.kubeconfig.read_text())
         kubeconfig["users"][0]["user"]["as"] = "stranger"
         (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))

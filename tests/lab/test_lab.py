@@ -37,7 +37,7 @@ def test_two_labs_share_no_name_link_or_address():
         assert max(len(f"{lab.bridge}-{node.name[-1]}") for node in lab.nodes) <= 15
 
 
-def test_who_is_not_root_is_told_so(monkeypatch):
+def test_who_is_not_root_gets_a_sentence(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="run it as root"):
         machine.prepare(REAL)

@@ -1,4 +1,4 @@
-"""What the lab builds is what everybody else uses."""
+"""The lab builds the versions that everybody else uses."""
 
 import yaml
 

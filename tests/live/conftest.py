@@ -28,7 +28,7 @@ def lab(tools: Tools) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """A failure is told with what the cluster has to say of it."""
+    """A failure is reported with what the cluster has to say of it."""
     report = yield
     kubectl = getattr(item, "funcargs", {}).get("kubectl")
     if report.failed and kubectl:
@@ -67,7 +67,7 @@ def hosts() -> Iterator[dict[str, Endpoint]]:
 
 @pytest.fixture
 def at_risk(lab: None) -> Iterator[None]:
-    """For a test that takes away what no `pulumi up` brings back, until it brings it back itself."""
+    """A lock for a test that takes away what no `pulumi up` brings back, until it brings it back itself."""
     with cluster.unfinished(REAL):
         yield
 
@@ -81,7 +81,7 @@ def stack(lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def both_nodes(lab: None) -> Iterator[None]:
-    """Held by who takes a node away, and by who needs both while others run beside."""
+    """A lock of the nodes, held by a test that takes one away, and by one that needs both at the same time."""
     with (REAL.state / "nodes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""What the traffic of a test asks the backend for."""
+"""Requests of a test's traffic to the backend."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ WAIT = """\
 
 
 def make_slow(backend: Endpoint, key: str) -> None:
-    """A flow that streams: its first event comes at once, its answer after as many seconds as it is told."""
+    """A flow that streams: its first event comes at once, its answer after as many seconds as its input says."""
     replace_flow(backend, key, _slow)
 
 
@@ -61,7 +61,7 @@ def run(minted: Minted) -> Ask:
 
 
 def streamed(seconds: int) -> dict[str, Any]:
-    """What `stream` of a client is told for a flow of so many seconds."""
+    """Arguments of a client's `stream` for a flow of so many seconds."""
     return {
         "method": "POST",
         "url": f"/api/v1/run/{SLOW}",

@@ -1,4 +1,4 @@
-"""What runs in the lab's namespace."""
+"""Pods and namespaces of the lab."""
 
 import json
 from typing import Any

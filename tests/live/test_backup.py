@@ -16,7 +16,7 @@ from tests.live.operate import operation
 
 @pytest.fixture(scope="module")
 def folder(kubectl) -> Path:
-    """Where the backups are on the disk of this machine, which is every node's. There is one."""
+    """Folder of the backups on the disk of this machine, which is every node's. There is one."""
     first = operation("lab", "backup")
     assert first.returncode == 0, first.stdout + first.stderr
     volume = kubectl(

@@ -1,4 +1,4 @@
-"""What any cluster offers, shown on the lab's."""
+"""Services that any cluster offers, shown on the lab's."""
 
 import json
 import ssl

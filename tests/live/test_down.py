@@ -1,4 +1,4 @@
-"""What a lab leaves on the machine: nothing."""
+"""A lab that goes leaves nothing on the machine."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ OTHER = Lab(name="skillflaw-test", bridge="sftst0", number=106, zones=("only",))
 
 
 def machine() -> dict[str, set[str]]:
-    """What this machine has of what a lab makes, and the test lab's processes."""
+    """Things on this machine that a lab makes, and the test lab's processes."""
 
     def lines(*command: str) -> set[str]:
         return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())

@@ -20,7 +20,7 @@ CLOSED = (
     "/api/v1/build_public_tmp/00000000-0000-0000-0000-000000000000/flow",
 )  # fmt: skip
 LONG = 62
-"""Seconds of a flow: more than the 60 after which proxies that were not told give up, less than the lab's 60 + 15."""
+"""Seconds of a flow: more than the 60 after which proxies give up by default, less than the lab's 60 + 15."""
 
 
 def certificate(kubectl, name: str, host: str) -> None:

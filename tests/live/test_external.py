@@ -1,4 +1,4 @@
-"""State that others run: a PostgreSQL and a Redis that speak TLS, in a stack that carries its own kubeconfig."""
+"""External state: a PostgreSQL and a Redis that speak TLS, in a stack that carries its own kubeconfig."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from tests.live.traffic import Traffic
 pytestmark = pytest.mark.independent
 
 STATE = "state"
-"""Namespace of what others run."""
+"""Namespace of the external state."""
 NAME = "external"
 """The stack, and its namespace."""
 HOST = "external.skillflaw.test"

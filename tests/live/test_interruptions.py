@@ -1,4 +1,4 @@
-"""What users notice of a rollout, a drained node, a database that restarts: nothing, or for how long."""
+"""Rollouts, drained nodes and a database that restarts: users notice nothing, or for how long."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,7 @@ def test_a_database_that_restarts_is_an_outage_of_its_own_length_and_restarts_no
 
 
 def all_at_once(api: Endpoint, ask: Ask, number: int) -> list[BaseException]:
-    """What went wrong of so many at once."""
+    """Failures among so many requests at once."""
 
     async def gathered() -> list[BaseException | None]:
         async with api.async_client() as client:

@@ -106,7 +106,7 @@ def _stand_in(kind: str, image: str) -> dict:
 
 @pytest.fixture(scope="module")
 def targets(kubectl) -> dict[str, str]:
-    """What may be reached, by what the documentation calls it, and where it is."""
+    """Targets that may be reached, by the documentation's names, and their addresses."""
 
     def address(namespace: str, selector: str) -> str:
         return staying(kubectl, namespace, selector)[-1]["status"]["podIP"]
@@ -129,14 +129,14 @@ def targets(kubectl) -> dict[str, str]:
 
 
 def documented() -> dict[str, set[str]]:
-    """What each part reaches, from the table: what it calls, where the other end hears it."""
+    """Targets of each part, from the table: those it calls, where the other end hears it."""
     lines = (PROJECT / "docs" / "network.md").read_text().splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")][2:]
     hears = {part: _entries(cell) for part, cell, _ in rows}
     reaches = {}
     for part, _, cell in rows:
         called = _entries(cell)
-        # Of the edge every port is open; the matrix tries one.
+        # Every port of the edge is open; the matrix tries one.
         reaches[part] = {entry for entry in called if entry.split()[0] not in hears and entry != "edge"}
         reaches[part] |= {"edge 8443"} if "edge" in called else set()
         reaches[part] |= {

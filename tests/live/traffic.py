@@ -11,16 +11,16 @@ from typing import Self
 import httpx2
 
 MOST_SECONDS = 900
-"""No test keeps it up for longer."""
+"""Longest traffic of any test, in seconds."""
 
 MOST_AT_ONCE = 10
-"""Of one kind: a backend that is slow for a moment is not buried under what piled up meanwhile."""
+"""Requests of one kind at a time: a backend that is slow for a moment is not buried under what piled up meanwhile."""
 
 MOST_SECONDS_EACH = 90
-"""What is not answered by then, failed."""
+"""Seconds after which an unanswered request has failed."""
 
 LAST_SECONDS = 5
-"""What is under way at the end has so long; streams that take longer are given up, and not counted."""
+"""Seconds that requests under way have at the end; streams that take longer are given up, and not counted."""
 
 Ask = Callable[[httpx2.AsyncClient], Awaitable[None]]
 """Asks once; raises when the answer is not what it must be."""
@@ -60,7 +60,7 @@ class Traffic:
 
     @property
     def story(self) -> str:
-        """What each kind met, for who reads why a test failed."""
+        """Outcomes of each kind, for the message of a test that failed."""
         return "\n".join(
             f"{kind}: {number} asked, slowest {max(it.seconds for it in self.asked if it.kind == kind):.1f} s"
             for kind, number in self.count.items()

@@ -1,4 +1,4 @@
-"""What scanners say of a file of manifests: findings as rule, kind and name."""
+"""Findings of scanners in a file of manifests, as rule, kind and name."""
 
 import hashlib
 import json

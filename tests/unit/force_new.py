@@ -28,7 +28,7 @@ FORCE_NEW = {
     "HTTPRoute": [],
     "CronJob": [],
 }
-"""By kind; `metadata.name` and `metadata.namespace` force a replacement of every kind."""
+"""Fields by kind; `metadata.name` and `metadata.namespace` force a replacement of every kind."""
 EVERY_KIND = ["metadata.name", "metadata.namespace"]
 
 

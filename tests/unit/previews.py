@@ -1,4 +1,4 @@
-"""What `pulumi preview --json` would say of one recorded program after another."""
+"""The JSON of `pulumi preview` for one recorded program after another."""
 
 import copy
 from functools import reduce
@@ -10,7 +10,7 @@ from tests.unit.recorder import SECRET_MARK, Declared, Program
 
 Digest = dict[str, Any]
 GONE = "removed"
-"""What an edit sets a property to that it removes."""
+"""Value by which an edit removes a property."""
 
 
 def digest(before: Program, after: Program) -> Digest:

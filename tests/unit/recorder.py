@@ -228,7 +228,7 @@ def plain(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What was sent, with whole floats as the integers they were: the wire knows only floats."""
+    """Values as they were sent, with whole floats as the integers they were: the wire knows only floats."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Which annotations a route may have."""
+"""Annotations that a route may have, and those it may not."""
 
 import pytest
 

@@ -211,7 +211,7 @@ def test_the_pool_is_the_stack_files():
     assert (pool["pool_size"], pool["max_overflow"], pool["pool_pre_ping"]) == (4, 3, True)
 
 
-# --- state of others ---------------------------------------------------------------------------
+# --- external state ----------------------------------------------------------------------------
 
 EXTERNAL = {
     "database": {"external": {"secretName": "their-database", "key": "url"}},

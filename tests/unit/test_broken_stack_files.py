@@ -135,7 +135,7 @@ def test_anything_anywhere_is_accepted_or_refused_but_never_crashes(place, value
 
 
 def problems_of(config: dict) -> tuple:
-    """What a stack file is refused for; nothing when it is accepted."""
+    """Problems for which a stack file is refused; none when it is accepted."""
     try:
         parse(config, set())
     except SettingsError as refused:

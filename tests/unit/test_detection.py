@@ -1,4 +1,4 @@
-"""What looks like a secret and which image moves is judged by form, the same everywhere."""
+"""Secrets and images that move are judged by form, the same everywhere."""
 
 import ast
 import string

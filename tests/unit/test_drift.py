@@ -1,4 +1,4 @@
-"""What was added by hand is distinguished from what the program, a controller or an autoscaler wrote."""
+"""Additions by hand are distinguished from what the program, a controller or an autoscaler wrote."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""What `backend.env` may not say, in whatever case and under whatever prefix."""
+"""Variables that `backend.env` may not hold, in whatever case and under whatever prefix."""
 
 import pytest
 
@@ -109,7 +109,7 @@ WEAKER = {
     "SKILL_SANDBOX_READ_ONLY_ROOT": ["false"],
     "SKILL_SANDBOX_ENV_ALLOWLIST": ['["OPENAI_API_KEY"]'],
 }
-"""By guarded setting: values that weaken it."""
+"""Values that weaken a guarded setting, by setting."""
 
 AS_STRONG = {
     "AUTO_LOGIN": ["false", "False", "0", "off"],

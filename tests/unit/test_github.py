@@ -1,4 +1,4 @@
-"""What is asked of GitHub, by a gh that notes it."""
+"""Requests to GitHub, noted by a gh that sends none."""
 
 import json
 
@@ -254,7 +254,7 @@ def test_the_branch_and_the_workflow_that_reviews_are_taken_from_are_those_of_th
     assert f"name: {ARTIFACT}\n" in (ROOT / WORKFLOW).read_text()
 
 
-def test_a_machine_without_gh_is_told_so(monkeypatch, tmp_path):
+def test_a_machine_without_gh_gets_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     done = run("comment", 7, "review.md")
     assert done.exit_code == 2

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "tests/stack_files.py": set(),
     "tests/edits.py": {"tests"},
 }
-"""What each part of the repository may import of the others, next to itself."""
+"""Parts of the repository that each part may import, in addition to itself."""
 
 SDK = {"pulumi", "pulumi_kubernetes", "pulumi_random", "pulumi_policy"}
 MAY_USE = {
@@ -43,7 +43,7 @@ MAY_USE = {
     "lab": {"pulumi"},
     "bench": {"pulumi"},
 }
-"""What each part may use of Pulumi's packages."""
+"""Pulumi's packages that each part may use."""
 
 
 def files(part: str) -> list:

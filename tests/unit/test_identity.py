@@ -55,7 +55,7 @@ def test_a_token_is_asked_for_one_audience_with_the_jobs_own_key(forge):
     assert forge.asked == [("/token?api-version=2&audience=urn%3Apulumi%3Aorg%3Aus", "bearer key")]
 
 
-def test_kubectl_is_told_when_to_ask_again(forge):
+def test_kubectl_learns_when_to_ask_again(forge):
     given = json.loads(run("kubernetes", "--kubectl").output)
     assert given["kind"] == "ExecCredential"
     assert given["status"] == {
@@ -64,7 +64,7 @@ def test_kubectl_is_told_when_to_ask_again(forge):
     }
 
 
-def test_a_refusal_is_told_without_the_key(forge):
+def test_a_refusal_is_reported_without_the_key(forge):
     forge.status = 403
     done = run("kubernetes")
     assert done.exit_code == 2

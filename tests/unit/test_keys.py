@@ -57,7 +57,7 @@ def values(sections: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def declared(program: Program) -> dict[str, Any]:
-    """What the engine would get: inputs, and whether it protects and keeps."""
+    """Requests that the engine would get: inputs, and whether it protects and keeps."""
     return {
         urn: (plain(it.inputs), it.request.protect, it.request.retainOnDelete)
         for urn, it in program.resources.items()

@@ -1,4 +1,4 @@
-"""What may talk to what, as the declared policies say it."""
+"""Connections that the declared policies allow, and no further ones."""
 
 import itertools
 
@@ -31,7 +31,7 @@ TALK = {
     ("bootstrap", "redis"),
     ("backup", "postgresql"),
 }
-"""Every pair inside the namespace that may talk; all others may not."""
+"""Every pair inside the namespace that may talk; no other may."""
 
 
 def lab(**sections) -> Program:
@@ -190,7 +190,7 @@ def named(peer: dict) -> str:
     return peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
 
 
-def told(program: Program, part: str, way: str) -> str:
+def described(program: Program, part: str, way: str) -> str:
     entries = {
         " ".join([named(peer), *map(str, sorted(ports or ()))]) for peer, ports in peers(program, part, way)
     }
@@ -205,5 +205,6 @@ def test_the_documented_table_is_what_the_policies_say(closed):
         part: tuple(", ".join(sorted(cell.split(", "))) for cell in cells) for part, *cells in rows[2:]
     }
     assert documented == {
-        part: (told(closed, part, "ingress"), told(closed, part, "egress")) for part in closed.components
+        part: (described(closed, part, "ingress"), described(closed, part, "egress"))
+        for part in closed.components
     }

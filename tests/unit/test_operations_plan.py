@@ -1,4 +1,4 @@
-"""Which checks `operations validate` composes."""
+"""The checks that `operations validate` composes."""
 
 import itertools
 

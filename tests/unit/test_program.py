@@ -1,4 +1,4 @@
-"""What holds for every resource the program declares."""
+"""Properties that hold for every resource the program declares."""
 
 import json
 import re

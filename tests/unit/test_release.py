@@ -1,4 +1,4 @@
-"""A release: its version, what operators are told, and the state it leaves behind."""
+"""A release: its version, its notes for operators, and the state it leaves behind."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""What is installed: every package that the requirements lead to, by version and hash."""
+"""Packages that are installed: every one that the requirements lead to, by version and hash."""
 
 import re
 

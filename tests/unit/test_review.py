@@ -167,7 +167,7 @@ def test_an_image_is_the_reason_of_a_roll():
     assert roll.reasons == ("image skillflaw.lab/frontend:1 → skillflaw.lab/frontend:2",)
 
 
-def test_an_image_by_digest_is_told_apart_by_twelve_digits(altered):
+def test_an_image_by_digest_is_known_by_twelve_digits(altered):
     def digest(step):
         step["newState"]["inputs"]["spec"]["template"]["spec"]["containers"][0]["image"] = (
             f"a/b@sha256:{'1' * 64}"
@@ -241,7 +241,7 @@ def test_an_update_whose_values_the_engine_masks_is_a_change(altered):
 def test_what_goes_with_a_replaced_claim_is_explained_by_its_own_differences():
     rolls = {roll.name: roll for roll in judged("pull-request").rolls}
     backend = rolls["Deployment skillflaw-backend"]
-    assert backend.how == "deleted and made anew"
+    assert backend.how == "deleted and made again"
     assert backend.reasons == ("image skillflaw.lab/backend:1 → skillflaw.lab/backend:2",)
     assert "rolling" not in judged("pull-request").summary
 

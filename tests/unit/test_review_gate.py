@@ -30,7 +30,7 @@ def step(lab):
 
 @pytest.fixture
 def more(tmp_path):
-    """What steps hold that was not agreed to with earlier ones."""
+    """Sentences about steps that were not agreed to with earlier ones."""
 
     def judged(steps):
         file = tmp_path / "prod.json"

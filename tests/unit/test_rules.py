@@ -139,7 +139,7 @@ REFUSED = {
     ),
     "cluster_is_named": ({"cluster": {}}, "cluster.context"),
 }
-"""For each rule: an edit of SAFE that it alone refuses, and the path it names."""
+"""An edit of SAFE per rule that it alone refuses, and the path it names."""
 
 
 def test_the_safe_stack_is_accepted():
@@ -432,7 +432,7 @@ MOVED = {
     "database.inCluster.uid": {"database": {"inCluster": {"className": "fast", "uid": 10002}}},
     "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 10002}},
 }
-"""For each choice that holds for the life of the data: an edit that changes it alone."""
+"""An edit per choice that holds for the life of the data, which changes it alone."""
 
 
 def choices(config: dict) -> dict[str, str]:

@@ -89,7 +89,7 @@ QUANTITIES = {
         [0.1, 10, 2**20 - 1, True, "100m", "10GiB", "ten"],
     ),
 }
-"""By path: what is a quantity there, and what is none."""
+"""Quantities and texts that are none, by path."""
 
 
 @pytest.mark.parametrize("path", QUANTITIES)

@@ -36,7 +36,7 @@ def test_sections_may_arrive_as_json_text_or_as_values():
     assert parse(texts, set()) == parse(stack_file("lab"), set())
 
 
-def test_every_problem_is_told_at_once():
+def test_every_problem_is_reported_at_once():
     error = refusal(
         lab(
             surface={},
@@ -101,7 +101,7 @@ def test_partial_resources_keep_the_other_defaults():
         ("protection", "enabled", "perhaps", "true or false"),
     ],
 )
-def test_a_wrong_value_is_told_what_is_allowed_there(section, path, value, allowed):
+def test_a_wrong_value_comes_with_what_is_allowed_there(section, path, value, allowed):
     assert problem(lab(**{section: {path: value}}), f"{section}.{path}").allowed == allowed
 
 

@@ -1,4 +1,4 @@
-"""What is public is exactly what the stack file's census says."""
+"""Public hosts are exactly those of the stack file's census."""
 
 import itertools
 import json

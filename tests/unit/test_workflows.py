@@ -37,7 +37,7 @@ def jobs():
 
 
 def steps(job, action):
-    """What a job's steps that use an action give to it."""
+    """Inputs that a job's steps give to an action."""
     return [step.get("with", {}) for step in job.get("steps", ()) if action in step.get("uses", "")]
 
 
@@ -142,7 +142,7 @@ def test_the_checks_know_no_secret_and_no_environment():
     assert not re.search(r"secrets|environment:|vars\.|id-token", text)
 
 
-def test_a_fork_is_told_why_it_gets_no_preview():
+def test_a_fork_learns_why_it_gets_no_preview():
     preview = WORKFLOWS["preview"]["jobs"]
     # Not by `head.repo.fork`: it is true for every branch of a repository that is itself a fork.
     head = "github.event.pull_request.head.repo.full_name"
@@ -285,7 +285,7 @@ def test_make_asks_pulumi_for_what_is_meant(make, tmp_path):
 
 
 def rights(role):
-    """What a documented role allows: (API group, resource, verb)."""
+    """Rights of a documented role: (API group, resource, verb)."""
     return {
         (group, resource, verb)
         for rule in ROLES[role]
