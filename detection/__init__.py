@@ -1,4 +1,4 @@
-"""What a text gives away by its form: a secret, or an image that moves.
+"""Texts judged by their form: a secret, or an image that moves.
 
 Shared by settings, policies and operations, which all judge the same texts; imports none of them.
 """

@@ -31,7 +31,7 @@ _BY_FORM = re.compile(
     """,
     re.VERBOSE,
 )
-"""What is a secret under any name: credentials inside a URL, private keys, tokens, keys as services shape theirs."""
+"""Secrets under any name: credentials inside a URL, private keys, tokens, keys as services shape theirs."""
 
 _ASSIGNED = re.compile(
     r"""(?<![A-Za-z0-9])["']?(?:

@@ -17,7 +17,7 @@ KINDS: dict[str, frozenset[str]] = {
     "policy": frozenset({"PodDisruptionBudget"}),
     "random": frozenset({"RandomBytes", "RandomPassword"}),
 }
-"""What the program declares, by API group or provider; a test compares it with the recorded program."""
+"""Kinds that the program declares, by API group or provider; a test compares it with the recorded program."""
 
 
 @policy(

@@ -46,7 +46,7 @@ def named_peers(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def _open(peer: Mapping[str, Any], direction: str, rule: Mapping[str, Any]) -> Iterator[str]:
-    """What a peer that names nobody is open to."""
+    """Words for what a peer that names nobody is open to."""
     if "ipBlock" in peer:
         yield from _wide(mapping(peer["ipBlock"]), direction, rule)
     elif "namespaceSelector" in peer:
@@ -63,7 +63,7 @@ def _names(selector: Mapping[str, Any]) -> bool:
 
 
 def _wide(block: Mapping[str, Any], direction: str, rule: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a range that holds a piece of the internet."""
+    """The fault of a range that holds a piece of the internet."""
     cidr = _network(block.get("cidr"))
     if cidr is None:
         yield f"the range {block.get('cidr')}, which is none"

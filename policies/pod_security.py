@@ -68,7 +68,7 @@ def pod_security(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def _container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator[str]:
-    """What a container is refused for; a field it leaves out is its pod's."""
+    """Faults of a container; a field it leaves out is its pod's."""
     own = mapping(container.get("securityContext"))
     yield from _security(own)
     if own.get("privileged"):
@@ -98,7 +98,7 @@ def _container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator
 
 
 def _security(context: Mapping[str, Any]) -> Iterator[str]:
-    """What the securityContext of a pod or a container is refused for alike."""
+    """Faults that the securityContext of a pod and of a container have in common."""
     if context.get("runAsUser") == 0:
         yield "runAsUser 0"
     for profile, allowed in (("seccompProfile", _PROFILES), ("appArmorProfile", _PROFILES)):

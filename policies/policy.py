@@ -1,4 +1,4 @@
-"""What a policy is: a check of one resource, why it is made, and what to do about a violation."""
+"""A policy: a check of one resource, why it is made, and what to do about a violation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What a stack file says that policies hold resources to."""
+    """The part of a stack file that policies hold resources to."""
 
     hosts: frozenset[str]
     """The census of public hosts."""
