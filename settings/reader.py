@@ -19,10 +19,10 @@ from settings.shape import added_schema, choices, keys, sections_of
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands."""
+    """The place of a value."""
 
     path: str
-    """In the stack file, without the project's prefix: `backend.scale.replicas`."""
+    """Its path in the stack file, without the project's prefix: `backend.scale.replicas`."""
     section: type[Section]
     """The section that holds it."""
     field: str
