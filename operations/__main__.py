@@ -108,7 +108,7 @@ def preflight(stack: NewStackName) -> None:
 
     Exit codes: 0, nothing lacks; 1, something lacks; 2, it could not look (stack, preview, cluster, permissions).
     """
-    with told(f"cannot look ahead of {stack}"), preflights.prepare(stack) as prepared:
+    with refusal(f"cannot look ahead of {stack}"), preflights.prepare(stack) as prepared:
         console.print(f"{stack} ({prepared.where}), namespace {prepared.wanted.namespace}", soft_wrap=True)
         raise typer.Exit(lacking(prepared.run(), console))
 
@@ -119,7 +119,7 @@ def images(stack: NewStackName) -> None:
 
     Exit codes: 0, listed; 2, the preview failed.
     """
-    with told(f"cannot list the images of {stack}"):
+    with refusal(f"cannot list the images of {stack}"):
         console.print(*used.images(preflights.wanted_by(stack)), sep="\n", soft_wrap=True)
 
 
