@@ -4,7 +4,9 @@ The one place that knows both; settings know no component, and components know n
 """
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from dataclasses import fields
+from functools import reduce
+from typing import Any, TypeVar, cast
 
 import msgspec
 import pulumi
@@ -23,7 +25,7 @@ from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
 from components.network import NetworkArgs, Range
-from components.pods import Identity, Resources, Workload
+from components.pods import Identity, Pods, Resources, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
 from components.runtime import Pool, Probes, Runtime, RuntimeArgs
@@ -85,7 +87,7 @@ def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs 
     if not own:
         return _external(_ruled(settings.database.external))
     return InClusterDatabaseArgs(
-        workload=_workload(settings, namespace, settings.images.postgres, own, own.resources),
+        workload=_workload(settings, namespace, settings.images.postgres, own, _resources(own.resources)),
         size=own.size,
         class_name=own.class_name,
         max_connections=settings.database.max_connections,
@@ -99,12 +101,7 @@ def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | Stat
     if not own:
         return _external(settings.cache.external) if settings.cache.external else None
     return InClusterCacheArgs(
-        workload=Workload(
-            namespace=namespace,
-            image=_image(settings, settings.images.redis),
-            identity=_identity(own),
-            resources=redis.resources(own.memory),
-        ),
+        workload=_workload(settings, namespace, settings.images.redis, own, redis.resources(own.memory)),
         # The rest is for buffers, fragmentation and Redis itself.
         max_memory=int(amount(own.memory) * 75 / 100),
     )
@@ -123,7 +120,7 @@ def runtime(
     own, key = settings.backend, settings.secret_key.existing
     browsers = settings.surfaces.app or settings.surfaces.api
     return RuntimeArgs(
-        workload=_workload(settings, namespace, settings.images.backend, own, own.resources),
+        workload=_workload(settings, namespace, settings.images.backend, own, _resources(own.resources)),
         storage=storage,
         secret_key=secret_key,
         secret_key_version=key.version if key else None,
@@ -165,7 +162,9 @@ def backup(
     if not own.schedule:
         return None
     return BackupArgs(
-        workload=_workload(settings, namespace, images.postgres, settings.backend, own.resources),
+        workload=_workload(
+            settings, namespace, images.postgres, settings.backend, _resources(own.resources), pods=own.pods
+        ),
         storage=storage,
         database_url=database.url,
         images=[images.backend, _ruled(images.postgres)],
@@ -184,7 +183,7 @@ def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
     if not settings.surfaces.app:
         return None
     return FrontendArgs(
-        workload=_workload(settings, namespace, settings.images.frontend, own, own.resources),
+        workload=_workload(settings, namespace, settings.images.frontend, own, _resources(own.resources)),
         replicas=own.replicas,
         port=own.port,
         backend_url=_backend_url(settings),
@@ -197,7 +196,7 @@ def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
     if not settings.surfaces.docs:
         return None
     return WebArgs(
-        workload=_workload(settings, namespace, settings.images.docs, own, own.resources),
+        workload=_workload(settings, namespace, settings.images.docs, own, _resources(own.resources)),
         replicas=own.replicas,
         port=own.port,
     )
@@ -294,14 +293,34 @@ def _workload(
     namespace: Namespace,
     image: str | None,
     identity: sections.Identity,
-    resources: sections.Resources,
+    resources: Resources,
+    *,
+    pods: sections.WorkloadPods | None = None,
 ) -> Workload:
     return Workload(
         namespace=namespace,
         image=_image(settings, image),
         identity=_identity(identity),
-        resources=Resources(**msgspec.to_builtins(resources)),
+        resources=resources,
+        pods=_pods(settings.pods, pods or identity.pods),
     )
+
+
+def _resources(section: sections.Resources) -> Resources:
+    return Resources(**msgspec.to_builtins(section))
+
+
+def _pods(*asked: sections.WorkloadPods) -> Pods:
+    """Everything that is asked of pods: each section adds to those before, and decides what they decide too."""
+    return Pods(
+        **{key.name: reduce(_added, (getattr(row, key.name) for row in asked)) for key in fields(Pods)}
+    )
+
+
+def _added(before: Any, more: Any) -> Any:
+    if isinstance(more, dict):
+        return before | more
+    return tuple(dict.fromkeys([*before, *more])) if isinstance(more, tuple) else more or before
 
 
 def _image(settings: Settings, reference: str | None) -> Image:

@@ -1,7 +1,7 @@
 """How every pod is hardened, and the pieces of a pod that several components share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 import pulumi
@@ -32,6 +32,14 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pods:
+    """What the cluster's owner asks of pods."""
+
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels that a node must have."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workload:
     """What the pods of one workload share, whichever kind of object runs them."""
 
@@ -43,6 +51,8 @@ class Workload:
     """The user they run as."""
     resources: Resources | None = None
     """Requests and limits of the main container; None takes `RESOURCES` of the component's module."""
+    pods: Pods = Pods()
+    """What the cluster's owner asks of them."""
 
 
 class ContainerSpec(TypedDict, total=False):
@@ -135,6 +145,7 @@ def template(
             # Service links would inject variables such as SKILLFLAW_BACKEND_PORT=tcp://…, which
             # the application reads as settings.
             enable_service_links=False,
+            node_selector=workload.pods.node_selector or None,
             image_pull_secrets=[k8s.core.v1.LocalObjectReferenceArgs(name=image.pull_secret)]
             if image.pull_secret
             else None,

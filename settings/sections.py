@@ -12,6 +12,8 @@ from settings.values import (
     DataKey,
     Host,
     Image,
+    LabelKey,
+    LabelValue,
     Memory,
     Name,
     ObjectName,
@@ -69,7 +71,21 @@ class SecretRef(Section, frozen=True):
     """Key inside the Secret."""
 
 
-class Identity(Section, frozen=True):
+class WorkloadPods(Section, frozen=True):
+    """What is asked of one workload's pods: adds to `pods`, and decides where both name the same thing."""
+
+    node_selector: dict[LabelKey, LabelValue] = {}
+    """Labels that a node must have."""
+
+
+class Workload(Section, frozen=True):
+    """What runs as pods."""
+
+    pods: WorkloadPods = WorkloadPods()
+    """What is asked of these pods; adds to `pods`."""
+
+
+class Identity(Workload, frozen=True):
     """Whom a workload's processes run as."""
 
     uid: Uid = 10001
@@ -117,6 +133,10 @@ class Images(Section, frozen=True):
     """Existing Secret with the registry's credentials."""
     registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
     """Where images may come from: registries or folders of one. Short names are `docker.io/library`'s."""
+
+
+class Pods(WorkloadPods, frozen=True):
+    """What the cluster's owner asks of every pod, those of Jobs included; a workload's own `pods` adds to it."""
 
 
 class Tls(Section, frozen=True):
@@ -412,7 +432,7 @@ class BackupResources(Resources, frozen=True):
     limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="256Mi")
 
 
-class Backup(Section, frozen=True):
+class Backup(Workload, frozen=True):
     """Copies of the database and the application's files on a volume of their own, each restored once."""
 
     schedule: Cron | None = None
@@ -464,6 +484,7 @@ class Settings(Section, frozen=True, kw_only=True):
     cluster: Cluster
     namespace: Namespace = Namespace()
     images: Images
+    pods: Pods = Pods()
     surfaces: Surfaces = Surfaces()
     edge: Edge = Edge()
     backend: Backend = Backend()

@@ -82,6 +82,12 @@ AnnotationKey = Annotated[
 ]
 """The key of an annotation: a name, or a prefix (a domain) and a name."""
 
+LabelKey = AnnotationKey
+"""The key of a label; Kubernetes has one grammar for both."""
+
+LabelValue = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")]
+"""The value of a label."""
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Replicas = Annotated[int, Meta(ge=1, le=100)]
 Uid = Annotated[int, Meta(ge=10000, le=2**31 - 1)]

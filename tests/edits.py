@@ -126,6 +126,13 @@ def _resources(number: int) -> dict[str, Any]:
     }
 
 
+def _pods(name: str) -> dict[str, Any]:
+    """What no other workload asks of its pods."""
+    return {
+        "nodeSelector": {f"some/{name}-node": f"some-{name}-value"},
+    }
+
+
 VALUES: dict[str, dict[str, Any]] = {
     "state in the cluster, routes by Ingress": {
         "cluster": {"context": "some-context"},
@@ -138,12 +145,14 @@ VALUES: dict[str, dict[str, Any]] = {
             "registries": ["registry.example"],
             "pullSecret": "some-pull-secret",
         },
+        "pods": _pods("every"),
         "surfaces": {
             name: {"host": f"some-{name}.test", "tls": {"secretName": f"some-{name}-tls"}}
             for name in ("api", "app", "docs")
         },
         "edge": {"ingress": {"className": "some-class"}, "annotations": {"some/annotation": "some words"}},
         "backend": {
+            "pods": _pods("backend"),
             "uid": 23001,
             "gid": 23002,
             "scale": {"replicas": 37},
@@ -154,6 +163,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "probes": {path: f"/some-{path}" for path in ("startup", "readiness", "liveness")},
         },
         "frontend": {
+            "pods": _pods("frontend"),
             "uid": 23003,
             "gid": 23004,
             "replicas": 38,
@@ -161,9 +171,17 @@ VALUES: dict[str, dict[str, Any]] = {
             "resources": _resources(72),
             "backendUrl": "https://some-backend.test",
         },
-        "docs": {"uid": 23005, "gid": 23006, "replicas": 39, "port": 8312, "resources": _resources(73)},
+        "docs": {
+            "pods": _pods("docs"),
+            "uid": 23005,
+            "gid": 23006,
+            "replicas": 39,
+            "port": 8312,
+            "resources": _resources(73),
+        },
         "database": {
             "inCluster": {
+                "pods": _pods("database"),
                 "uid": 23007,
                 "gid": 23008,
                 "size": "711Gi",
@@ -174,11 +192,12 @@ VALUES: dict[str, dict[str, Any]] = {
             "poolSize": 57,
             "maxOverflow": 58,
         },
-        "cache": {"inCluster": {"uid": 23009, "gid": 23010, "memory": "777Mi"}},
+        "cache": {"inCluster": {"pods": _pods("cache"), "uid": 23009, "gid": 23010, "memory": "777Mi"}},
         "storage": {"size": "712Gi", "className": "some-storage-class"},
         "secretKey": {"acceptLoss": "00112233445566ff"},
         "superuser": {"username": "some-admin"},
         "backup": {
+            "pods": _pods("backup"),
             "schedule": "59 23 28 * 6",
             "keep": 313,
             "size": "713Gi",
