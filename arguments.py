@@ -25,7 +25,7 @@ from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
 from components.network import NetworkArgs, Range
-from components.pods import Identity, Pods, Resources, Workload
+from components.pods import Identity, Pods, Resources, Toleration, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
 from components.runtime import Pool, Probes, Runtime, RuntimeArgs
@@ -137,7 +137,14 @@ def runtime(
 
 
 def bootstrap(settings: Settings, runtime: Runtime, *, after: Sequence[pulumi.Resource]) -> BootstrapArgs:
-    return BootstrapArgs(runtime=runtime, after=after, accept_loss=settings.secret_key.accept_loss)
+    own = settings.bootstrap
+    return BootstrapArgs(
+        runtime=runtime,
+        after=after,
+        accept_loss=settings.secret_key.accept_loss,
+        resources=_resources(own.resources),
+        pods=_pods(settings.pods, settings.backend.pods, own.pods),
+    )
 
 
 def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource) -> BackendArgs:
@@ -312,9 +319,9 @@ def _resources(section: sections.Resources) -> Resources:
 
 def _pods(*asked: sections.WorkloadPods) -> Pods:
     """Everything that is asked of pods: each section adds to those before, and decides what they decide too."""
-    return Pods(
-        **{key.name: reduce(_added, (getattr(row, key.name) for row in asked)) for key in fields(Pods)}
-    )
+    merged = {key.name: reduce(_added, (getattr(row, key.name) for row in asked)) for key in fields(Pods)}
+    tolerations = tuple(Toleration(**msgspec.structs.asdict(row)) for row in merged["tolerations"])
+    return Pods(**merged | {"tolerations": tolerations})
 
 
 def _added(before: Any, more: Any) -> Any:
@@ -328,7 +335,6 @@ def _image(settings: Settings, reference: str | None) -> Image:
     return Image(
         reference=_ruled(reference),
         pull_policy=images.pull_policy,
-        pull_secret=images.pull_secret,
     )
 
 

@@ -15,6 +15,7 @@ from components.docs import Docs
 from components.frontend import Frontend
 from components.gateway import GatewayEdge
 from components.ingress import IngressEdge, IngressEdgeArgs
+from components.labels import common_labels
 from components.namespace import Namespace
 from components.network import Network
 from components.protection import Protection
@@ -45,7 +46,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         # Fixed: the provider then replaces nothing for a changed word in a kubeconfig. Another cluster is a frozen choice.
         cluster_identifier="skillflaw",
     )
-    here = pulumi.ResourceOptions(provider=cluster)
+    here = pulumi.ResourceOptions(provider=cluster, transformations=[common_labels(settings.pods.labels)])
 
     home = Namespace("namespace", arguments.namespace(settings, live), here)
     namespace = home.name

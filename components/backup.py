@@ -77,7 +77,7 @@ class Backup(Component):
                 successful_jobs_history_limit=3,
                 failed_jobs_history_limit=3,
                 job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                    metadata=labels.metadata(COMPONENT),
+                    metadata=labels.metadata(COMPONENT, more_labels=args.workload.pods.labels),
                     spec=workloads.job_spec(
                         COMPONENT,
                         args.workload,

@@ -1,7 +1,7 @@
 """Everything that must happen once, before any replica starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 import pulumi
@@ -9,13 +9,14 @@ import pulumi_kubernetes as k8s
 
 from . import key_guard, labels, names, pods, workloads
 from .component import Component
+from .pods import Pods, Resources
 from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
 
 COMPONENT = names.BOOTSTRAP
 GUARD_SECONDS = 300
 """How long the key guard may take, image pull included."""
 
-SMALL = pods.Resources(
+RESOURCES = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
     limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
 )
@@ -31,6 +32,10 @@ class BootstrapArgs:
     """State that must be up first; a Job's retries are slower than waiting."""
     accept_loss: str | None = None
     """Fingerprint of the key that may be given up."""
+    resources: Resources = RESOURCES
+    """Requests and limits of the containers that compare and note the key."""
+    pods: Pods = field(default_factory=Pods)
+    """What the cluster's owner asks of the Jobs' pods."""
 
 
 class Bootstrap(Component):
@@ -92,7 +97,7 @@ class Bootstrap(Component):
             ),
             spec=workloads.job_spec(
                 COMPONENT,
-                args.runtime.workload,
+                replace(args.runtime.workload, pods=args.pods),
                 account,
                 # The sidecar tries again by itself; what fails the pod is a refusal, and that stays one. A pod
                 # failure policy would say so too, but Pulumi waits on after any reason but these two:
@@ -115,7 +120,7 @@ def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.Container
     return pods.container(
         name,
         args.runtime.workload.image,
-        SMALL,
+        args.resources,
         command=[*command, *accepted],
         mounts={"data": CONFIG_DIR},
         read_only_mounts={"secret-key": KEY_DIR},

@@ -1,6 +1,7 @@
 """Labels: the vocabulary that ties objects together."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -39,13 +40,25 @@ def metadata(
     namespace: pulumi.Input[str] | None = None,
     *,
     name: str | None = None,
+    more_labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
     """Metadata of an object; without a name the provider invents one per content."""
     return k8s.meta.v1.ObjectMetaArgs(
         name=name,
         namespace=namespace,
-        labels=all_labels(component),
+        labels={**(more_labels or {}), **all_labels(component)},
         # The server drops an empty map of a custom resource, and every later run would add it again.
         annotations=annotations or None,
     )
+
+
+def common_labels(common: Mapping[str, str]) -> pulumi.ResourceTransformation:
+    """A transformation that labels every Kubernetes object; the program's own labels stay as they are."""
+
+    def add(args: pulumi.ResourceTransformationArgs) -> None:
+        metadata = args.props.get("metadata")
+        if common and isinstance(metadata, k8s.meta.v1.ObjectMetaArgs):
+            metadata.labels = {**common, **cast(dict[str, str], metadata.labels or {})}
+
+    return add

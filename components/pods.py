@@ -1,7 +1,7 @@
 """How every pod is hardened, and the pieces of a pod that several components share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TypedDict, Unpack
 
 import pulumi
@@ -32,11 +32,39 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Toleration:
+    """A taint of nodes on which pods may run all the same; None leaves a field out."""
+
+    key: str | None = None
+    """Key of the taint; None with `Exists`: any."""
+    operator: str = "Equal"
+    """`Equal` or `Exists`."""
+    value: str | None = None
+    """Value of the taint, with `Equal`."""
+    effect: str | None = None
+    """`NoSchedule`, `PreferNoSchedule` or `NoExecute`; None: any."""
+    toleration_seconds: int | None = None
+    """How long a pod stays on a node that gets the taint, in seconds; None: for ever."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pods:
     """What the cluster's owner asks of pods."""
 
     node_selector: Mapping[str, str] = field(default_factory=dict)
     """Labels that a node must have."""
+    tolerations: Sequence[Toleration] = ()
+    """Taints of nodes on which the pods may run all the same."""
+    priority_class_name: str | None = None
+    """PriorityClass; None leaves it to the cluster."""
+    runtime_class_name: str | None = None
+    """RuntimeClass; None leaves it to the cluster."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the pods; the program's own stay as they are."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the pods; the program's own stay as they are."""
+    pull_secrets: Sequence[str] = ()
+    """Existing Secrets with credentials of registries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,19 +164,25 @@ def template(
     **spec: Unpack[PodSpec],
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """A pod that passes Pod Security `restricted` and knows nothing of the cluster it runs in."""
-    image, identity = workload.image, workload.identity
+    identity, asked = workload.identity, workload.pods
     return k8s.core.v1.PodTemplateSpecArgs(
-        metadata=labels.metadata(component, annotations=annotations),
+        metadata=labels.metadata(
+            component, more_labels=asked.labels, annotations={**asked.annotations, **(annotations or {})}
+        ),
         spec=k8s.core.v1.PodSpecArgs(
             service_account_name=account.metadata.name,
             automount_service_account_token=False,
             # Service links would inject variables such as SKILLFLAW_BACKEND_PORT=tcp://…, which
             # the application reads as settings.
             enable_service_links=False,
-            node_selector=workload.pods.node_selector or None,
-            image_pull_secrets=[k8s.core.v1.LocalObjectReferenceArgs(name=image.pull_secret)]
-            if image.pull_secret
-            else None,
+            node_selector=asked.node_selector or None,
+            tolerations=[k8s.core.v1.TolerationArgs(**asdict(row)) for row in asked.tolerations] or None,
+            priority_class_name=asked.priority_class_name,
+            runtime_class_name=asked.runtime_class_name,
+            image_pull_secrets=[
+                k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in asked.pull_secrets
+            ]
+            or None,
             security_context=k8s.core.v1.PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=identity.uid,

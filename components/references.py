@@ -48,8 +48,6 @@ class Image:
     """Name with a tag, a digest or both."""
     pull_policy: str = "IfNotPresent"
     """When a node asks the registry: `IfNotPresent`, `Always` or `Never`."""
-    pull_secret: str | None = None
-    """An existing Secret with the registry's credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import msgspec
 from detection.secrets import is_plain, is_secret
 from settings.descriptions import descriptions
 from settings.problems import Problem
+from settings.renamed import RENAMED
 from settings.sections import OneOf, Section
 from settings.shape import added_schema, choices, keys, sections_of
 
@@ -146,6 +147,13 @@ class Reader:
 
 def unknown_key(section: str, key: str, known: list[str]) -> Problem:
     """The problem of a key that is none of the `known` ones. `section` is what its path begins with."""
+    if new := RENAMED.get(f"{section}{key}"):
+        return Problem(
+            path=f"{section}{key}",
+            found="a key of an earlier version",
+            allowed=", ".join(known),
+            remedy=f"write {new}",
+        )
     nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
     return Problem(
         path=f"{section}{shown_key(key)}",

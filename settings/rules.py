@@ -17,11 +17,13 @@ from settings.autonaming import autonaming_problems
 from settings.environment import env_problems
 from settings.frozen import MIGRATIONS, UNKNOWN, frozen
 from settings.kubeconfig import kubeconfig_problems
+from settings.pods import pods_problems
 from settings.problems import Problem
 from settings.schedules import longest_wait, runs_per_day
 from settings.sections import (
     Backend,
     Backup,
+    Bootstrap,
     Cache,
     Cluster,
     Database,
@@ -32,6 +34,7 @@ from settings.sections import (
     InClusterDatabase,
     Namespace,
     Network,
+    Pods,
     Protection,
     Quantities,
     SecretKey,
@@ -345,11 +348,38 @@ def annotations_are_the_edges_own(edge: Edge, protection: Protection) -> Iterato
 
 
 @rule
-def requests_stay_within_limits(
-    backend: Backend, frontend: Frontend, docs: Docs, database: Database, backup: Backup
+def pods_are_asked_what_kubernetes_takes(
+    pods: Pods,
+    backend: Backend,
+    bootstrap: Bootstrap,
+    frontend: Frontend,
+    docs: Docs,
+    database: Database,
+    cache: Cache,
+    backup: Backup,
 ) -> Iterator[Problem]:
-    workloads: dict[str, Backend | Frontend | Docs | Backup | InClusterDatabase] = {
+    yield from pods_problems("pods", pods)
+    workloads = {
         "backend": backend,
+        "bootstrap": bootstrap,
+        "frontend": frontend,
+        "docs": docs,
+        "database.inCluster": database.in_cluster,
+        "cache.inCluster": cache.in_cluster,
+        "backup": backup,
+    }
+    for path, workload in workloads.items():
+        if workload:
+            yield from pods_problems(f"{path}.pods", workload.pods)
+
+
+@rule
+def requests_stay_within_limits(
+    backend: Backend, bootstrap: Bootstrap, frontend: Frontend, docs: Docs, database: Database, backup: Backup
+) -> Iterator[Problem]:
+    workloads: dict[str, Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase] = {
+        "backend": backend,
+        "bootstrap": bootstrap,
         "frontend": frontend,
         "docs": docs,
         "backup": backup,

@@ -71,11 +71,38 @@ class SecretRef(Section, frozen=True):
     """Key inside the Secret."""
 
 
+class Toleration(Section, frozen=True):
+    """A taint of nodes on which pods may run all the same."""
+
+    key: LabelKey | None = None
+    """Key of the taint; left out with `Exists`: any."""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """Whether the taint's value counts (`Equal`) or does not (`Exists`)."""
+    value: LabelValue | None = None
+    """Value of the taint, with `Equal`."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; left out: any."""
+    toleration_seconds: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    """How long a pod stays on a node that gets the taint, in seconds, with `NoExecute`; left out: for ever."""
+
+
 class WorkloadPods(Section, frozen=True):
     """What is asked of one workload's pods: adds to `pods`, and decides where both name the same thing."""
 
     node_selector: dict[LabelKey, LabelValue] = {}
     """Labels that a node must have."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Taints of nodes on which the pods may run all the same."""
+    priority_class_name: ObjectName | None = None
+    """PriorityClass; the cluster's default when left out."""
+    runtime_class_name: ObjectName | None = None
+    """RuntimeClass; the cluster's default when left out."""
+    labels: dict[LabelKey, LabelValue] = {}
+    """Labels of the pods, and under `pods` of every object too. Nothing ever selects by them."""
+    annotations: dict[AnnotationKey, Text] = {}
+    """Annotations of the pods."""
+    pull_secrets: tuple[ObjectName, ...] = ()
+    """Existing Secrets with credentials of registries."""
 
 
 class Workload(Section, frozen=True):
@@ -129,8 +156,6 @@ class Images(Section, frozen=True):
     """Redis; needed by `cache.inCluster`."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When nodes ask the registry."""
-    pull_secret: ObjectName | None = None
-    """Existing Secret with the registry's credentials."""
     registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
     """Where images may come from: registries or folders of one. Short names are `docker.io/library`'s."""
 
@@ -288,6 +313,20 @@ class Backend(Identity, frozen=True):
     """How long a leaving pod still accepts requests while proxies learn that it leaves, in seconds."""
     probes: Probes = Probes()
     """Paths the kubelet asks."""
+
+
+class BootstrapResources(Resources, frozen=True):
+    """What a script without dependencies needs."""
+
+    requests: Quantities = Quantities(cpu="10m", memory="32Mi", ephemeral_storage="16Mi")
+    limits: Quantities = Quantities(cpu="500m", memory="128Mi", ephemeral_storage="64Mi")
+
+
+class Bootstrap(Workload, frozen=True):
+    """The Jobs that prepare what the backend starts on. Their pods are asked what the backend's are, and this."""
+
+    resources: BootstrapResources = BootstrapResources()
+    """Requests and limits of the containers that compare and note the key; what migrates has the backend's."""
 
 
 class WebResources(Resources, frozen=True):
@@ -488,6 +527,7 @@ class Settings(Section, frozen=True, kw_only=True):
     surfaces: Surfaces = Surfaces()
     edge: Edge = Edge()
     backend: Backend = Backend()
+    bootstrap: Bootstrap = Bootstrap()
     frontend: Frontend = Frontend()
     docs: Docs = Docs()
     database: Database

@@ -126,10 +126,24 @@ def _resources(number: int) -> dict[str, Any]:
     }
 
 
-def _pods(name: str) -> dict[str, Any]:
+def _pods(name: str, number: int) -> dict[str, Any]:
     """What no other workload asks of its pods."""
     return {
         "nodeSelector": {f"some/{name}-node": f"some-{name}-value"},
+        "tolerations": [
+            {
+                "key": f"some/{name}-taint",
+                "operator": "Equal",
+                "value": f"some-{name}-taint-value",
+                "effect": "NoExecute",
+                "tolerationSeconds": number,
+            }
+        ],
+        "priorityClassName": f"some-{name}-priority",
+        "runtimeClassName": f"some-{name}-runtime",
+        "labels": {f"some/{name}-label": f"some-{name}-label-value"},
+        "annotations": {f"some/{name}-annotation": f"some-{name}-annotation-value"},
+        "pullSecrets": [f"some-{name}-pull-secret"],
     }
 
 
@@ -143,16 +157,19 @@ VALUES: dict[str, dict[str, Any]] = {
                 for name in ("backend", "frontend", "docs", "postgres", "redis")
             },
             "registries": ["registry.example"],
-            "pullSecret": "some-pull-secret",
         },
-        "pods": _pods("every"),
+        "pods": {
+            key: value
+            for key, value in _pods("every", 26001).items()
+            if key not in ("priorityClassName", "runtimeClassName")
+        },
         "surfaces": {
             name: {"host": f"some-{name}.test", "tls": {"secretName": f"some-{name}-tls"}}
             for name in ("api", "app", "docs")
         },
         "edge": {"ingress": {"className": "some-class"}, "annotations": {"some/annotation": "some words"}},
         "backend": {
-            "pods": _pods("backend"),
+            "pods": _pods("backend", 26002),
             "uid": 23001,
             "gid": 23002,
             "scale": {"replicas": 37},
@@ -162,8 +179,9 @@ VALUES: dict[str, dict[str, Any]] = {
             "preStopSeconds": 97,
             "probes": {path: f"/some-{path}" for path in ("startup", "readiness", "liveness")},
         },
+        "bootstrap": {"pods": _pods("bootstrap", 26011), "resources": _resources(76)},
         "frontend": {
-            "pods": _pods("frontend"),
+            "pods": _pods("frontend", 26003),
             "uid": 23003,
             "gid": 23004,
             "replicas": 38,
@@ -172,7 +190,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "backendUrl": "https://some-backend.test",
         },
         "docs": {
-            "pods": _pods("docs"),
+            "pods": _pods("docs", 26004),
             "uid": 23005,
             "gid": 23006,
             "replicas": 39,
@@ -181,7 +199,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "database": {
             "inCluster": {
-                "pods": _pods("database"),
+                "pods": _pods("database", 26005),
                 "uid": 23007,
                 "gid": 23008,
                 "size": "711Gi",
@@ -192,12 +210,14 @@ VALUES: dict[str, dict[str, Any]] = {
             "poolSize": 57,
             "maxOverflow": 58,
         },
-        "cache": {"inCluster": {"pods": _pods("cache"), "uid": 23009, "gid": 23010, "memory": "777Mi"}},
+        "cache": {
+            "inCluster": {"pods": _pods("cache", 26006), "uid": 23009, "gid": 23010, "memory": "777Mi"}
+        },
         "storage": {"size": "712Gi", "className": "some-storage-class"},
         "secretKey": {"acceptLoss": "00112233445566ff"},
         "superuser": {"username": "some-admin"},
         "backup": {
-            "pods": _pods("backup"),
+            "pods": _pods("backup", 26007),
             "schedule": "59 23 28 * 6",
             "keep": 313,
             "size": "713Gi",
@@ -207,6 +227,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "network": {"edgeNamespace": "some-edge", "egress": [{"cidr": "10.77.0.0/16", "ports": [7533]}]},
     },
     "state outside the cluster, routes by Gateway": {
+        "pods": {"priorityClassName": "some-priority", "runtimeClassName": "some-runtime"},
         "edge": {
             "gateway": {
                 "name": "some-gateway",

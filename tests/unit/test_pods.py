@@ -1,10 +1,13 @@
 """Every pod of every stack is hardened, Jobs included."""
 
+import json
+
 import pytest
 
-from tests.stack_files import stack_file
+from tests.stack_files import filled_in, stack_file
 from tests.unit.recorder import run
 
+FILES = ("dev", "lab", "prod")
 POD_SECURITY_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
 
@@ -117,3 +120,85 @@ def test_a_low_port_needs_no_capability():
     sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
     assert pods["frontend"]["securityContext"]["sysctls"] == [sysctl]
     assert "sysctls" not in pods["docs"]["securityContext"]
+
+
+ASKED = {
+    "nodeSelector": {"example.com/pool": "apps"},
+    "tolerations": [{"key": "example.com/spot", "operator": "Exists", "effect": "NoSchedule"}],
+    "priorityClassName": "important",
+    "runtimeClassName": "gvisor",
+    "labels": {"example.com/cost-centre": "4711"},
+    "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"},
+    "pullSecrets": ["first", "second"],
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_pod_of_every_stack_is_what_the_clusters_owner_asks(name):
+    program = run(filled_in(name) | {"pods": ASKED})
+    assert program.templates
+    for pod, template in program.templates.items():
+        spec, metadata = template["spec"], template["metadata"]
+        for key in ("nodeSelector", "tolerations", "priorityClassName", "runtimeClassName"):
+            assert spec[key] == ASKED[key], pod
+        assert [row["name"] for row in spec["imagePullSecrets"]] == ASKED["pullSecrets"], pod
+        assert ASKED["labels"].items() <= metadata["labels"].items(), pod
+        assert ASKED["annotations"].items() <= metadata["annotations"].items(), pod
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_object_of_every_stack_has_the_owners_labels_and_nothing_selects_by_them(name):
+    before, after = run(filled_in(name)), run(filled_in(name) | {"pods": ASKED})
+    (key,) = ASKED["labels"]
+    for declared in after.objects:
+        assert key in declared.inputs["metadata"]["labels"], declared.urn
+        assert key not in json.dumps(declared.inputs.get("spec", {}).get("selector", {})), declared.urn
+        assert key not in json.dumps(find(declared.inputs, "matchLabels")), declared.urn
+        own = before.resources[declared.urn].inputs["metadata"]["labels"]
+        assert own.items() <= declared.inputs["metadata"]["labels"].items(), declared.urn
+    for job in after.of("CronJob"):
+        assert key in job.inputs["spec"]["jobTemplate"]["metadata"]["labels"]
+
+
+def find(value, key: str) -> list:
+    """Every value under a key, however deep."""
+    if isinstance(value, list):
+        return [found for item in value for found in find(item, key)]
+    if not isinstance(value, dict):
+        return []
+    here = [value[key]] if key in value else []
+    return here + [found for item in value.values() for found in find(item, key)]
+
+
+def test_a_workload_adds_to_what_every_pod_is_asked_and_decides_for_itself():
+    lab = stack_file("lab")
+    own = {
+        "nodeSelector": {"example.com/pool": "big", "example.com/disk": "fast"},
+        "tolerations": [{"key": "example.com/big", "value": "yes"}],
+        "priorityClassName": "vital",
+        "annotations": {"sidecar.istio.io/inject": "true"},
+        "pullSecrets": ["third", "first"],
+    }
+    without = {"annotations": {"sidecar.istio.io/inject": "false"}}
+    edits = {"backend": lab["backend"] | {"pods": own}, "bootstrap": {"pods": without}, "pods": ASKED}
+    program = run(lab | edits)
+    for name in ("backend", "bootstrap", "bootstrap-key"):
+        spec, metadata = program.pods[name], program.templates[name]["metadata"]
+        assert spec["nodeSelector"] == {"example.com/pool": "big", "example.com/disk": "fast"}
+        assert [row["key"] for row in spec["tolerations"]] == ["example.com/spot", "example.com/big"]
+        assert spec["tolerations"][1]["operator"] == "Equal"
+        assert spec["priorityClassName"] == "vital"
+        assert [row["name"] for row in spec["imagePullSecrets"]] == ["first", "second", "third"]
+        injected = "true" if name == "backend" else "false"
+        assert metadata["annotations"].items() >= {"sidecar.istio.io/inject": injected}.items()
+        assert metadata["annotations"].items() >= ASKED["annotations"].items()
+    assert program.pods["frontend"]["nodeSelector"] == ASKED["nodeSelector"]
+
+
+def test_the_programs_own_labels_and_annotations_of_a_pod_win():
+    lab = stack_file("lab")
+    existing = {"secretName": "some-key", "key": "key", "version": "2"}
+    asked = {"labels": {"app.kubernetes.io/version": "1"}, "annotations": {"some": "thing"}}
+    pod = run(lab | {"secretKey": {"existing": existing}, "pods": asked}).templates["backend"]["metadata"]
+    assert pod["labels"]["app"] == "skillflaw-backend"
+    assert pod["annotations"] == {"some": "thing", "skillflaw.com/secret-key-version": "2"}

@@ -54,6 +54,10 @@ REFUSED = {
         },
         "database.inCluster",
     ),
+    "pods_are_asked_what_kubernetes_takes": (
+        {"pods": {"labels": {"app": "another"}}},
+        "pods.labels.app",
+    ),
     "scale_is_a_range": ({"backend": {"scale": {"min": 3, "max": 2}}}, "backend.scale.max"),
     "connections_fit_the_server": ({"backend": {"scale": {"replicas": 4}}}, "database.poolSize"),
     "protected_hosts_have_certificates": ({"edge": {"ingress": {"className": "nginx"}}}, "surfaces.api.tls"),
