@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 import msgspec
 import pulumi
 
-from components import cache as redis
 from components import names
 from components.backend import Autoscaling, BackendArgs
 from components.backup import BackupArgs
@@ -32,6 +31,7 @@ from components.runtime import Pool, Probes, Runtime, RuntimeArgs
 from components.secret_key import SecretKeyArgs
 from components.storage import Storage, StorageArgs
 from components.superuser import Superuser, SuperuserArgs
+from components.trust import Trust
 from components.web import WebArgs
 from settings import sections
 from settings.live import Live
@@ -101,7 +101,16 @@ def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | Stat
     if not own:
         return _external(settings.cache.external) if settings.cache.external else None
     return InClusterCacheArgs(
-        workload=_workload(settings, namespace, settings.images.redis, own, redis.resources(own.memory)),
+        workload=_workload(
+            settings,
+            namespace,
+            settings.images.redis,
+            own,
+            Resources(
+                requests=msgspec.to_builtins(own.resources.requests) | {"memory": own.memory},
+                limits=msgspec.to_builtins(own.resources.limits) | {"memory": own.memory},
+            ),
+        ),
         # The rest is for buffers, fragmentation and Redis itself.
         max_memory=int(amount(own.memory) * 75 / 100),
     )
@@ -120,7 +129,14 @@ def runtime(
     own, key = settings.backend, settings.secret_key.existing
     browsers = settings.surfaces.app or settings.surfaces.api
     return RuntimeArgs(
-        workload=_workload(settings, namespace, settings.images.backend, own, _resources(own.resources)),
+        workload=_workload(
+            settings,
+            namespace,
+            settings.images.backend,
+            own,
+            _resources(own.resources),
+            read_only_root=own.read_only_root,
+        ),
         storage=storage,
         secret_key=secret_key,
         secret_key_version=key.version if key else None,
@@ -190,7 +206,14 @@ def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
     if not settings.surfaces.app:
         return None
     return FrontendArgs(
-        workload=_workload(settings, namespace, settings.images.frontend, own, _resources(own.resources)),
+        workload=_workload(
+            settings,
+            namespace,
+            settings.images.frontend,
+            own,
+            _resources(own.resources),
+            read_only_root=own.read_only_root,
+        ),
         replicas=own.replicas,
         port=own.port,
         backend_url=_backend_url(settings),
@@ -203,7 +226,14 @@ def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
     if not settings.surfaces.docs:
         return None
     return WebArgs(
-        workload=_workload(settings, namespace, settings.images.docs, own, _resources(own.resources)),
+        workload=_workload(
+            settings,
+            namespace,
+            settings.images.docs,
+            own,
+            _resources(own.resources),
+            read_only_root=own.read_only_root,
+        ),
         replicas=own.replicas,
         port=own.port,
     )
@@ -303,13 +333,17 @@ def _workload(
     resources: Resources,
     *,
     pods: sections.WorkloadPods | None = None,
+    read_only_root: bool = True,
 ) -> Workload:
+    trust = settings.pods.trust
     return Workload(
         namespace=namespace,
         image=_image(settings, image),
         identity=_identity(identity),
         resources=resources,
         pods=_pods(settings.pods, pods or identity.pods),
+        trust=Trust(**msgspec.structs.asdict(trust)) if trust else None,
+        read_only_root=read_only_root,
     )
 
 
@@ -335,11 +369,17 @@ def _image(settings: Settings, reference: str | None) -> Image:
     return Image(
         reference=_ruled(reference),
         pull_policy=images.pull_policy,
+        pull_deadline_seconds=images.pull_deadline_seconds,
     )
 
 
 def _identity(section: sections.Identity) -> Identity:
-    return Identity(uid=section.uid, gid=section.gid)
+    uid, gid = section.uid, section.gid
+    # A group of its own would be refused where the platform assigns user and group from ranges.
+    return Identity(
+        uid=uid if isinstance(uid, int) else None,
+        gid=gid if isinstance(uid, int) and isinstance(gid, int) else None,
+    )
 
 
 def _external(section: sections.SecretRef) -> State:

@@ -50,7 +50,12 @@ class Backend(Component):
         scale, runtime, workload = args.scale, args.runtime, args.runtime.workload
         most = scale.max_replicas if isinstance(scale, Autoscaling) else scale
         account = self.service_account(name, workload.namespace, COMPONENT)
-        progress = STARTUP_SECONDS + MIN_READY_SECONDS + 60
+        # preStop counts inside the grace; 15 s are the application's own shutdown.
+        grace = args.pre_stop_seconds + runtime.longest_flow_seconds + 15
+        progress = workload.image.pull_deadline_seconds + STARTUP_SECONDS + MIN_READY_SECONDS
+        if not runtime.storage.shared:
+            # Under Recreate nothing progresses while the old pod finishes its flows.
+            progress += grace
         k8s.apps.v1.Deployment(
             name,
             metadata=labels.metadata(
@@ -74,10 +79,7 @@ class Backend(Component):
                     workload,
                     account,
                     annotations=runtime.annotations,
-                    # preStop counts inside the grace; 15 s are the application's own shutdown.
-                    termination_grace_period_seconds=args.pre_stop_seconds
-                    + runtime.longest_flow_seconds
-                    + 15,
+                    termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
                     affinity=workloads.prefer_away_from(COMPONENT),
                     containers=[_server(args)],
@@ -89,9 +91,7 @@ class Backend(Component):
                 # Taken out of a live Deployment's spec, the number would fall to 1 until the autoscaler acts.
                 ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
                 # One pod after the other, each within the progress deadline that Kubernetes itself enforces.
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create=f"{progress + 60}s", update=f"{most * progress + 60}s"
-                ),
+                custom_timeouts=workloads.timeouts(progress, pods=most),
             ),
         )
         workloads.service(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import labels, names, pods, workloads
+from . import labels, names, pods, trust, workloads
 from .component import Component
 from .references import SecretKeyRef
 from .runtime import CONFIG_DIR
@@ -94,6 +94,7 @@ class Backup(Component):
                             pods.empty_dir("run", "16Mi"),
                             pods.empty_dir("shm", "256Mi", in_memory=True),
                             pods.empty_dir("tmp", "64Mi"),
+                            *trust.volumes(args.workload.trust),
                         ],
                     ),
                 ),
@@ -133,9 +134,10 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
             args.database_url.env("DATABASE_URL"),
             args.database_url.env("PGPASSWORD"),
             *pods.variables(environment),
+            *trust.variables(args.workload.trust),
         ],
         mounts={"backups": BACKUPS, "tmp": "/tmp"},
-        read_only_mounts={"data": CONFIG_DIR},
+        read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust)},
     )
 
 

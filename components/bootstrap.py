@@ -13,9 +13,6 @@ from .pods import Pods, Resources
 from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
 
 COMPONENT = names.BOOTSTRAP
-GUARD_SECONDS = 300
-"""How long the key guard may take, image pull included."""
-
 RESOURCES = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
     limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
@@ -54,12 +51,14 @@ class Bootstrap(Component):
     def __init__(self, name: str, args: BootstrapArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Bootstrap", name, None, opts)
         account = self.service_account(name, args.runtime.workload.namespace, COMPONENT)
+        # Comparing the key takes a second: the guard's time is that of the pull.
+        pull = args.runtime.workload.image.pull_deadline_seconds
         guard = self._job(
             f"{name}-key",
             args,
             account,
             after=[],
-            seconds=GUARD_SECONDS,
+            seconds=pull,
             containers=[_guard("key-guard", args, "check")],
             volumes=args.runtime.data_and_key,
         )
@@ -68,7 +67,7 @@ class Bootstrap(Component):
             args,
             account,
             after=[guard, *args.after],
-            seconds=STARTUP_SECONDS + 180,
+            seconds=pull + STARTUP_SECONDS,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
             init_containers=[args.runtime.container(names.BACKEND, restart_policy="Always")],
@@ -108,9 +107,7 @@ class Bootstrap(Component):
                 annotations=args.runtime.annotations,
                 **spec,
             ),
-            opts=self.child(
-                depends_on=after, custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds + 60}s")
-            ),
+            opts=self.child(depends_on=after, custom_timeouts=workloads.timeouts(seconds)),
         )
 
 

@@ -13,17 +13,15 @@ from .references import SecretKeyRef, State
 
 COMPONENT = names.CACHE
 CONFIG = "/etc/redis"
+STARTUP_SECONDS = 300
+"""How long its pod may take to find a node and to start, once its image is there."""
 
 
-def resources(memory: str) -> pods.Resources:
-    """Requests and limits of a Redis that holds as much memory as it may use."""
-    return pods.Resources(
-        requests={"cpu": "50m", "memory": memory, "ephemeral-storage": "32Mi"},
-        limits={"cpu": "1", "memory": memory, "ephemeral-storage": "256Mi"},
-    )
-
-
-RESOURCES = resources("256Mi")
+RESOURCES = pods.Resources(
+    requests={"cpu": "50m", "memory": "256Mi", "ephemeral-storage": "32Mi"},
+    limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "256Mi"},
+)
+"""A small Redis, which holds as much memory as it may use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +68,14 @@ class InClusterCache(Component):
             port=names.CACHE_PORT,
         )
         account = self.service_account(name, namespace, COMPONENT)
+        progress = args.workload.image.pull_deadline_seconds + STARTUP_SECONDS
         server = k8s.apps.v1.Deployment(
             name,
             metadata=labels.metadata(COMPONENT, namespace, name=COMPONENT),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=1,
                 strategy=workloads.ONE_BY_ONE,
+                progress_deadline_seconds=progress,
                 revision_history_limit=3,
                 selector=workloads.pods_of(COMPONENT),
                 template=pods.template(
@@ -92,7 +92,7 @@ class InClusterCache(Component):
                     ],
                 ),
             ),
-            opts=self.child(),
+            opts=self.child(custom_timeouts=workloads.timeouts(progress)),
         )
         self.state = State(
             url=SecretKeyRef(name=secret.metadata.name, key="url"),

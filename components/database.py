@@ -15,6 +15,8 @@ COMPONENT = names.DATABASE
 USER = DATABASE = "skillflaw"
 DATA = "/var/lib/postgresql/data"
 SECRETS = "/run/secrets/postgresql"
+STARTUP_SECONDS = 300
+"""How long the first start and a recovery may take, in seconds, as the startup probe waits."""
 RESOURCES = pods.Resources(
     requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "128Mi"},
     limits={"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
@@ -79,11 +81,23 @@ class InClusterDatabase(Component):
             headless=True,
         )
         account = self.service_account(name, namespace, COMPONENT)
+        options: ChildOptions = {
+            **keep,
+            # The field cannot change: an existing StatefulSet would be replaced for it, and keeps what it has.
+            "ignore_changes": ["spec.podManagementPolicy"],
+            "custom_timeouts": workloads.timeouts(
+                args.workload.image.pull_deadline_seconds + STARTUP_SECONDS
+            ),
+        }
         server = k8s.apps.v1.StatefulSet(
             name,
             metadata=labels.metadata(COMPONENT, namespace, name=COMPONENT),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 replicas=1,
+                # Under OrderedReady a pod that cannot start is waited for even when the template is right again: a
+                # broken image could only be rolled back by deleting the pod by hand (Kubernetes issue 67250, seen on
+                # 1.36). One pod has no order to lose.
+                pod_management_policy="Parallel",
                 service_name=COMPONENT,
                 selector=workloads.pods_of(COMPONENT),
                 template=pods.template(
@@ -104,7 +118,7 @@ class InClusterDatabase(Component):
                     ],
                 ),
             ),
-            opts=self.child(**keep),
+            opts=self.child(**options),
         )
         self.state = State(
             url=SecretKeyRef(name=secret.metadata.name, key="url"),
@@ -134,7 +148,9 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
             }
         ),
         ports=[k8s.core.v1.ContainerPortArgs(name=COMPONENT, container_port=names.DATABASE_PORT)],
-        startup_probe=pods.run(*asks, period_seconds=2, failure_threshold=150, timeout_seconds=5),
+        startup_probe=pods.run(
+            *asks, period_seconds=2, failure_threshold=STARTUP_SECONDS // 2, timeout_seconds=5
+        ),
         readiness_probe=pods.run(*asks, period_seconds=5, failure_threshold=3, timeout_seconds=5),
         liveness_probe=pods.tcp(COMPONENT, period_seconds=15, failure_threshold=6, timeout_seconds=5),
         lifecycle=k8s.core.v1.LifecycleArgs(

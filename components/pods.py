@@ -9,16 +9,17 @@ import pulumi_kubernetes as k8s
 
 from . import labels
 from .references import Image
+from .trust import Trust
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """The user that a pod's processes run as."""
 
-    uid: int = 10001
-    """User id of every process; not an account of the node from 10000 up."""
-    gid: int = 10001
-    """Group id of every process, and the group that owns the pod's volumes."""
+    uid: int | None = 10001
+    """User id of every process, not an account of the node from 10000 up; None leaves it to the platform."""
+    gid: int | None = 10001
+    """Group id of every process, and the group that owns the pod's volumes; None leaves it to the platform."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,10 @@ class Workload:
     """Requests and limits of the main container; None takes `RESOURCES` of the component's module."""
     pods: Pods = Pods()
     """What the cluster's owner asks of them."""
+    trust: Trust | None = None
+    """Authorities that they trust; None leaves it to the image."""
+    read_only_root: bool = True
+    """Whether no process may write the image's own files."""
 
 
 class ContainerSpec(TypedDict, total=False):
@@ -125,10 +130,12 @@ def container(
     *,
     mounts: Mapping[str, str],
     read_only_mounts: Mapping[str, str] | None = None,
+    read_only_root: bool = True,
     **spec: Unpack[ContainerSpec],
 ) -> k8s.core.v1.ContainerArgs:
     """A container that cannot write its image, gain privileges or hold a capability.
 
+    `read_only_root` is False for an image that writes its own files at its start.
     `mounts` and `read_only_mounts` map volume names to paths.
     """
     return k8s.core.v1.ContainerArgs(
@@ -138,7 +145,7 @@ def container(
         resources=k8s.core.v1.ResourceRequirementsArgs(requests=resources.requests, limits=resources.limits),
         security_context=k8s.core.v1.SecurityContextArgs(
             allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
+            read_only_root_filesystem=read_only_root,
             capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
         ),
         volume_mounts=[

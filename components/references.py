@@ -48,6 +48,8 @@ class Image:
     """Name with a tag, a digest or both."""
     pull_policy: str = "IfNotPresent"
     """When a node asks the registry: `IfNotPresent`, `Always` or `Never`."""
+    pull_deadline_seconds: int = 300
+    """How long a node may take to get it, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

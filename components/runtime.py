@@ -8,7 +8,7 @@ from typing import Unpack
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import labels, names, pods
+from . import labels, names, pods, trust
 from .component import Component
 from .references import SecretKeyRef, State
 from .storage import Storage
@@ -141,7 +141,7 @@ class Runtime(Component):
     @property
     def volumes(self) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of a pod that holds a `container` of this runtime."""
-        return [*self.data_and_key, pods.empty_dir("tmp", "2Gi")]
+        return [*self.data_and_key, *trust.volumes(self.workload.trust), pods.empty_dir("tmp", "2Gi")]
 
     @property
     def data_and_key(self) -> list[k8s.core.v1.VolumeArgs]:
@@ -182,7 +182,10 @@ class Runtime(Component):
                     config_map_ref=k8s.core.v1.ConfigMapEnvSourceArgs(name=self._config.metadata.name)
                 )
             ],
-            "env": [reference.env(variable) for variable, reference in secrets.items() if reference],
+            "env": [
+                *(reference.env(variable) for variable, reference in secrets.items() if reference),
+                *trust.variables(self.workload.trust),
+            ],
             "ports": [k8s.core.v1.ContainerPortArgs(name="http", container_port=names.BACKEND_PORT)],
             "startup_probe": self.startup_probe,
         }
@@ -192,7 +195,8 @@ class Runtime(Component):
             self.workload.image,
             self.workload.resources or RESOURCES,
             mounts={"data": CONFIG_DIR, "tmp": "/tmp"},
-            read_only_mounts={"secret-key": KEY_DIR},
+            read_only_mounts={"secret-key": KEY_DIR, **trust.mounts(self.workload.trust)},
+            read_only_root=self.workload.read_only_root,
             **shared,
         )
 

@@ -15,6 +15,8 @@ RESOURCES = pods.Resources(
 )
 """What nginx with static files needs."""
 PRE_STOP_SECONDS = 15
+STARTUP_SECONDS = 300
+"""How long a pod may take to find a node and to start, once its image is there."""
 FIRST_UNPRIVILEGED_PORT = 1024
 
 
@@ -40,12 +42,14 @@ class Web(Component):
         self.target = Target(component=component, port=args.port)
         namespace = args.workload.namespace
         account = self.service_account(name, namespace, component)
+        progress = args.workload.image.pull_deadline_seconds + STARTUP_SECONDS
         k8s.apps.v1.Deployment(
             name,
             metadata=labels.metadata(component, namespace, name=self.target.service),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 strategy=workloads.ONE_BY_ONE,
+                progress_deadline_seconds=progress,
                 revision_history_limit=3,
                 selector=workloads.pods_of(component),
                 template=pods.template(
@@ -69,12 +73,13 @@ class Web(Component):
                             liveness_probe=pods.tcp("http", period_seconds=15, failure_threshold=6),
                             lifecycle=pods.pre_stop_sleep(PRE_STOP_SECONDS),
                             mounts={"tmp": "/tmp", "run": "/var/run", "cache": "/var/cache/nginx"},
+                            read_only_root=args.workload.read_only_root,
                         )
                     ],
                     volumes=[pods.empty_dir(volume, "32Mi") for volume in ("tmp", "run", "cache")],
                 ),
             ),
-            opts=self.child(),
+            opts=self.child(custom_timeouts=workloads.timeouts(progress, pods=args.replicas)),
         )
         workloads.service(
             self,

@@ -138,6 +138,14 @@ def claim(
     )
 
 
+def timeouts(seconds: int, *, pods: int = 1) -> pulumi.CustomTimeouts:
+    """How long Pulumi waits: a minute longer than Kubernetes does, whose reason then stands in the message.
+
+    `seconds` is the deadline of one pod; an update replaces `pods` of them one after the other.
+    """
+    return pulumi.CustomTimeouts(create=f"{seconds + 60}s", update=f"{pods * seconds + 60}s")
+
+
 def job_spec(
     component: str,
     workload: pods.Workload,

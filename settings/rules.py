@@ -30,18 +30,19 @@ from settings.sections import (
     Docs,
     Edge,
     Frontend,
+    Identity,
     Images,
+    InClusterCache,
     InClusterDatabase,
     Namespace,
     Network,
     Pods,
     Protection,
-    Quantities,
     SecretKey,
     Storage,
     Surfaces,
 )
-from settings.values import amount
+from settings.values import PLATFORM, amount
 
 RULES: dict[Callable[..., Iterator[Problem]], frozenset[str]] = {}
 """Every rule, and the sections it needs."""
@@ -374,10 +375,39 @@ def pods_are_asked_what_kubernetes_takes(
 
 
 @rule
-def requests_stay_within_limits(
-    backend: Backend, bootstrap: Bootstrap, frontend: Frontend, docs: Docs, database: Database, backup: Backup
+def users_and_groups_are_assigned_together(
+    backend: Backend, frontend: Frontend, docs: Docs, database: Database, cache: Cache
 ) -> Iterator[Problem]:
-    workloads: dict[str, Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase] = {
+    workloads: dict[str, Identity | None] = {
+        "backend": backend,
+        "frontend": frontend,
+        "docs": docs,
+        "database.inCluster": database.in_cluster,
+        "cache.inCluster": cache.in_cluster,
+    }
+    for path, workload in workloads.items():
+        if workload and workload.uid == PLATFORM and workload.gid not in (PLATFORM, Identity().gid):
+            yield Problem(
+                path=f"{path}.gid",
+                found=f"{workload.gid}, next to a user that the platform assigns",
+                allowed=f"{PLATFORM}, or nothing",
+                remedy=f"remove {path}.gid, or write {path}.uid as a number",
+            )
+
+
+@rule
+def requests_stay_within_limits(
+    backend: Backend,
+    bootstrap: Bootstrap,
+    frontend: Frontend,
+    docs: Docs,
+    database: Database,
+    cache: Cache,
+    backup: Backup,
+) -> Iterator[Problem]:
+    workloads: dict[
+        str, Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase | InClusterCache
+    ] = {
         "backend": backend,
         "bootstrap": bootstrap,
         "frontend": frontend,
@@ -386,9 +416,11 @@ def requests_stay_within_limits(
     }
     if database.in_cluster:
         workloads["database.inCluster"] = database.in_cluster
+    if cache.in_cluster:
+        workloads["cache.inCluster"] = cache.in_cluster
     for path, workload in workloads.items():
         requests, limits = workload.resources.requests, workload.resources.limits
-        for field in Quantities.__struct_fields__:
+        for field in requests.__struct_fields__:
             asked, limit = getattr(requests, field), getattr(limits, field)
             if amount(asked) > amount(limit):
                 key = field.replace("_", "-")

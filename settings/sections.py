@@ -116,9 +116,16 @@ class Identity(Workload, frozen=True):
     """Whom a workload's processes run as."""
 
     uid: Uid = 10001
-    """User id of every process of the workload."""
+    """User id of every process of the workload, or `platform` where the platform assigns it."""
     gid: Uid = 10001
-    """Group id of every process, and the group that owns its volumes."""
+    """Group id of every process, and the group that owns its volumes; the platform's where `uid` is."""
+
+
+class Application(Identity, frozen=True):
+    """An image of SkillFlaw's."""
+
+    read_only_root: bool = True
+    """Whether no process may write the image's own files; `false` for an image that writes them at its start."""
 
 
 # --- sections ----------------------------------------------------------------------------------
@@ -156,12 +163,30 @@ class Images(Section, frozen=True):
     """Redis; needed by `cache.inCluster`."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When nodes ask the registry."""
+    pull_deadline_seconds: Annotated[int, Meta(ge=60, le=14400)] = 300
+    """How long a node may take to pull an image, in seconds; every wait for a pod is that much longer."""
     registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
     """Where images may come from: registries or folders of one. Short names are `docker.io/library`'s."""
 
 
+class Trust(OneOf, frozen=True):
+    """A bundle of certificate authorities in PEM form, instead of the one in the image: public ones belong in it too."""
+
+    alternatives: ClassVar = ("config_map_name", "secret_name")
+
+    key: DataKey
+    """Key of the bundle."""
+    config_map_name: ObjectName | None = None
+    """ConfigMap in the stack's namespace that holds it."""
+    secret_name: ObjectName | None = None
+    """Secret in the stack's namespace that holds it."""
+
+
 class Pods(WorkloadPods, frozen=True):
     """What the cluster's owner asks of every pod, those of Jobs included; a workload's own `pods` adds to it."""
+
+    trust: Trust | None = None
+    """Authorities that backend, bootstrap and backup trust when they open TLS."""
 
 
 class Tls(Section, frozen=True):
@@ -297,7 +322,7 @@ class Probes(Section, frozen=True):
     """Fails only when the process itself is stuck: the container restarts. Never asks state."""
 
 
-class Backend(Identity, frozen=True):
+class Backend(Application, frozen=True):
     """The application."""
 
     scale: FixedScale | AutoScale = FixedScale(replicas=2)
@@ -336,7 +361,7 @@ class WebResources(Resources, frozen=True):
     limits: Quantities = Quantities(cpu="500m", memory="256Mi", ephemeral_storage="256Mi")
 
 
-class Web(Identity, frozen=True):
+class Web(Application, frozen=True):
     """A stateless web server."""
 
     replicas: Replicas = 2
@@ -397,11 +422,31 @@ class Database(OneOf, frozen=True):
     """Connections each backend process may open beyond its pool."""
 
 
+class CacheQuantities(Section, frozen=True, rename=lambda name: name.replace("_", "-")):
+    """Amounts next to `memory`, which is request and limit at once."""
+
+    cpu: Cpu
+    """CPU in cores (`2`) or thousandths (`500m`)."""
+    ephemeral_storage: Size
+    """Writable disk of the node: emptyDirs and logs, in bytes (`1Gi`)."""
+
+
+class CacheResources(Section, frozen=True):
+    """A small Redis."""
+
+    requests: CacheQuantities = CacheQuantities(cpu="50m", ephemeral_storage="32Mi")
+    """What the scheduler reserves."""
+    limits: CacheQuantities = CacheQuantities(cpu="1", ephemeral_storage="256Mi")
+    """What the node enforces."""
+
+
 class InClusterCache(Identity, frozen=True):
     """One Redis in the stack's namespace; it holds nothing that cannot be lost."""
 
     memory: Memory = "256Mi"
     """Memory limit of the container; Redis evicts at 75 % of it."""
+    resources: CacheResources = CacheResources()
+    """Requests and limits next to `memory`."""
 
 
 class ExternalCache(SecretRef, frozen=True):

@@ -90,8 +90,26 @@ LabelValue = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Replicas = Annotated[int, Meta(ge=1, le=100)]
-Uid = Annotated[int, Meta(ge=10000, le=2**31 - 1)]
-"""A user or group id: at least 10000, so it is no account of the node."""
+
+
+def _is_id(value: Any) -> bool:
+    return value == PLATFORM or (type(value) is int and 1 <= value <= _MOST_ID)
+
+
+PLATFORM = "platform"
+"""Instead of a user or group id: the one that the platform assigns, as OpenShift does."""
+
+_MOST_ID = 2**31 - 1
+
+Uid = Annotated[
+    int | str,
+    words(
+        f"a whole number from 1 to {_MOST_ID}, or {PLATFORM}",
+        _is_id,
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": _MOST_ID}, {"const": PLATFORM}]},
+    ),
+]
+"""A user or group id, but not root's; below 10000 it may be an account of the node."""
 
 _QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|Ki|[MGTP]i?)?$")
 _FACTOR: dict[str | None, Decimal | int] = {

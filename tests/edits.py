@@ -30,6 +30,27 @@ PROTECTED = {
 
 EDITS = {
     "nothing": ({}, set()),
+    "nodes for every pod": (
+        {"pods": {"nodeSelector": {"kubernetes.io/arch": "arm64"}}},
+        {"backend", "frontend", "docs", "database", "cache", "bootstrap", "bootstrap-key", "backup"},
+    ),
+    "nodes for the backend": (
+        {"backend.pods": {"nodeSelector": {"kubernetes.io/arch": "arm64"}}},
+        {"backend", "bootstrap", "bootstrap-key"},
+    ),
+    "authorities to trust": (
+        {"pods": {"trust": {"configMapName": "bundle", "key": "ca.crt"}}},
+        {"backend", "bootstrap", "backup"},
+    ),
+    "a backend that writes its image": ({"backend.readOnlyRoot": False}, {"backend", "bootstrap"}),
+    "more room for the cache": (
+        {"cache.inCluster.resources": {"limits": {"cpu": "500m"}}},
+        {"cache"},
+    ),
+    "bigger small containers": (
+        {"bootstrap": {"resources": {"requests": {"memory": "64Mi"}}}},
+        {"bootstrap", "bootstrap-key"},
+    ),
     "another image of the backend": (
         {"images.backend": "skillflaw.lab/backend:111111111111"},
         {"bootstrap-key", "bootstrap", "backend", "backup"},
@@ -157,12 +178,14 @@ VALUES: dict[str, dict[str, Any]] = {
                 for name in ("backend", "frontend", "docs", "postgres", "redis")
             },
             "registries": ["registry.example"],
+            "pullDeadlineSeconds": 4331,
         },
         "pods": {
             key: value
             for key, value in _pods("every", 26001).items()
             if key not in ("priorityClassName", "runtimeClassName")
-        },
+        }
+        | {"trust": {"configMapName": "some-bundle", "key": "some-bundle.crt"}},
         "surfaces": {
             name: {"host": f"some-{name}.test", "tls": {"secretName": f"some-{name}-tls"}}
             for name in ("api", "app", "docs")
@@ -211,7 +234,16 @@ VALUES: dict[str, dict[str, Any]] = {
             "maxOverflow": 58,
         },
         "cache": {
-            "inCluster": {"pods": _pods("cache", 26006), "uid": 23009, "gid": 23010, "memory": "777Mi"}
+            "inCluster": {
+                "pods": _pods("cache", 26006),
+                "uid": 23009,
+                "gid": 23010,
+                "memory": "777Mi",
+                "resources": {
+                    side: {key: value for key, value in given.items() if key != "memory"}
+                    for side, given in _resources(77).items()
+                },
+            }
         },
         "storage": {"size": "712Gi", "className": "some-storage-class"},
         "secretKey": {"acceptLoss": "00112233445566ff"},
@@ -227,7 +259,11 @@ VALUES: dict[str, dict[str, Any]] = {
         "network": {"edgeNamespace": "some-edge", "egress": [{"cidr": "10.77.0.0/16", "ports": [7533]}]},
     },
     "state outside the cluster, routes by Gateway": {
-        "pods": {"priorityClassName": "some-priority", "runtimeClassName": "some-runtime"},
+        "pods": {
+            "priorityClassName": "some-priority",
+            "runtimeClassName": "some-runtime",
+            "trust": {"secretName": "some-secret-bundle", "key": "some-secret-bundle.crt"},
+        },
         "edge": {
             "gateway": {
                 "name": "some-gateway",
@@ -259,6 +295,9 @@ VALUES: dict[str, dict[str, Any]] = {
 
 CHOICES: dict[str, dict[str, Any]] = {
     "namespace.create": {"namespace.create": False},
+    "backend.readOnlyRoot": {"backend.readOnlyRoot": False},
+    "frontend.readOnlyRoot": {"frontend.readOnlyRoot": False},
+    "docs.readOnlyRoot": {"docs.readOnlyRoot": False},
     "images.pullPolicy": {"images.pullPolicy": "Always"},
     "surfaces.api.allow": {"surfaces.api.allow": ["run"]},
     "edge.awaitAddress": {"edge.awaitAddress": True},

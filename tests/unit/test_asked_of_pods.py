@@ -152,3 +152,33 @@ def test_the_key_of_the_pull_secret_of_the_first_release_is_refused_with_the_new
     (problem,) = refused.value.problems
     assert problem.path == "images.pullSecret"
     assert problem.remedy == "write pods.pullSecrets: [NAME]"
+
+
+@pytest.mark.parametrize("uid", [0, -1, 2**31, "root", "Platform", "1000", True, 1.5])
+@pytest.mark.parametrize("key", ["uid", "gid"])
+def test_a_user_that_is_root_or_none_is_refused(key, uid):
+    config = filled_in("lab")
+    config["docs"] |= {key: uid}
+    with pytest.raises(SettingsError) as refused:
+        parse(config, set())
+    (problem,) = refused.value.problems
+    assert problem.path == f"docs.{key}"
+    assert "platform" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    "trust", [{"key": "ca.crt"}, {"key": "ca.crt", "configMapName": "one", "secretName": "two"}]
+)
+def test_a_bundle_of_authorities_is_in_one_place(trust):
+    assert "pods.trust" in {problem.path for problem in problems({"trust": trust})}
+
+
+def test_a_small_container_that_asks_more_than_it_gets_is_refused():
+    config = filled_in("lab") | {"bootstrap": {"resources": {"requests": {"memory": "256Mi"}}}}
+    config["cache"] = {"inCluster": {"resources": {"requests": {"cpu": "3"}}}}
+    with pytest.raises(SettingsError) as refused:
+        parse(config, set())
+    assert {problem.path for problem in refused.value.problems} == {
+        "bootstrap.resources.requests.memory",
+        "cache.inCluster.resources.requests.cpu",
+    }

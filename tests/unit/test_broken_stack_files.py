@@ -27,7 +27,7 @@ not_a_quantity = st.one_of(words.map(lambda word: f"{word}Gi"), st.just("0"), st
 
 BROKEN = {
     "backend.longestFlowSeconds": not_a_count,
-    "backend.uid": st.one_of(st.integers(max_value=9999), words),
+    "backend.uid": st.one_of(st.integers(max_value=0), words),
     "backend.resources.limits.memory": not_a_quantity,
     "frontend.replicas": not_a_count,
     "docs.port": not_a_count,

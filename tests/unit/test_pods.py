@@ -202,3 +202,131 @@ def test_the_programs_own_labels_and_annotations_of_a_pod_win():
     pod = run(lab | {"secretKey": {"existing": existing}, "pods": asked}).templates["backend"]["metadata"]
     assert pod["labels"]["app"] == "skillflaw-backend"
     assert pod["annotations"] == {"some": "thing", "skillflaw.com/secret-key-version": "2"}
+
+
+def variables(container: dict) -> dict[str, str]:
+    return {row["name"]: row.get("value") for row in container.get("env", ())}
+
+
+@pytest.mark.parametrize(
+    ("trust", "source"),
+    [
+        ({"configMapName": "bundle"}, {"configMap": {"name": "bundle"}}),
+        ({"secretName": "bundle"}, {"secret": {"secretName": "bundle"}}),
+    ],
+)
+def test_whoever_opens_tls_trusts_the_given_authorities(trust, source):
+    pods = run(stack_file("lab") | {"pods": {"trust": trust | {"key": "ca.pem"}}}).pods
+    found = set()
+    for name, spec in pods.items():
+        for container in containers(spec):
+            mounts = [mount for mount in container["volumeMounts"] if mount["name"] == "trust"]
+            if not mounts:
+                assert "SSL_CERT_FILE" not in variables(container), name
+                continue
+            found.add(name)
+            (mount,) = mounts
+            assert mount["readOnly"], name
+            (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "trust"]
+            ((kind, given),) = source.items()
+            items = volume[kind]["items"]
+            assert given.items() <= volume[kind].items()
+            # Whatever user the platform assigns can read it.
+            assert volume[kind]["defaultMode"] == 0o444
+            file = f"{mount['mountPath']}/{items[0]['path']}"
+            assert items[0]["key"] == "ca.pem"
+            for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PGSSLROOTCERT"):
+                assert variables(container)[variable] == file, name
+    assert found == {"backend", "bootstrap", "backup"}
+
+
+@pytest.mark.parametrize("uid", [1, 1000, 2**31 - 1])
+def test_an_image_may_have_a_user_of_its_own(uid):
+    lab = stack_file("lab")
+    pods = run(lab | {"backend": lab["backend"] | {"uid": uid, "gid": uid}}).pods
+    for name in ("backend", "bootstrap", "bootstrap-key", "backup"):
+        context = pods[name]["securityContext"]
+        assert (context["runAsUser"], context["runAsGroup"], context["fsGroup"]) == (uid, uid, uid)
+        assert context["runAsNonRoot"]
+
+
+@pytest.mark.parametrize("own", [{"uid": "platform"}, {"uid": "platform", "gid": "platform"}])
+def test_a_platform_that_assigns_users_is_left_to_it_and_root_still_refused(own):
+    lab = stack_file("lab")
+    edits = {name: lab[name] | own for name in ("backend", "frontend", "docs")}
+    edits["database"] = {"inCluster": lab["database"]["inCluster"] | own}
+    edits["cache"] = {"inCluster": lab["cache"]["inCluster"] | own}
+    for name, spec in run(lab | edits).pods.items():
+        context = spec["securityContext"]
+        assert not context.keys() & {"runAsUser", "runAsGroup", "fsGroup"}, name
+        assert context["runAsNonRoot"], name
+
+
+def test_a_platform_may_assign_the_group_alone():
+    lab = stack_file("lab")
+    context = run(lab | {"docs": lab["docs"] | {"gid": "platform"}}).pods["docs"]["securityContext"]
+    assert context["runAsUser"] == 10001
+    assert not context.keys() & {"runAsGroup", "fsGroup"}
+
+
+@pytest.mark.parametrize("workload", ["backend", "frontend", "docs"])
+def test_an_image_that_writes_its_own_files_may_when_the_stack_file_says_so(workload):
+    lab = stack_file("lab")
+    pods = run(lab | {workload: lab[workload] | {"readOnlyRoot": False}}).pods
+    writable = {
+        name
+        for name, spec in pods.items()
+        for container in containers(spec)
+        if not container["securityContext"]["readOnlyRootFilesystem"]
+    }
+    assert writable == ({"backend", "bootstrap"} if workload == "backend" else {workload})
+
+
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+@pytest.mark.parametrize("pull", [300, 3600])
+def test_every_wait_for_a_pod_is_longer_than_a_pull_may_take(pull):
+    lab = stack_file("lab")
+    program = run(lab | {"images": lab["images"] | {"pullDeadlineSeconds": pull}})
+    for declared in program.of("Deployment", "StatefulSet", "Job"):
+        spec = declared.inputs["spec"]
+        deadline = spec.get("progressDeadlineSeconds", spec.get("activeDeadlineSeconds", pull))
+        waits = declared.request.customTimeouts
+        assert deadline >= pull, declared.name
+        assert min(seconds(waits.create), seconds(waits.update)) > deadline, declared.name
+    assert program.one("Job", "bootstrap-key").inputs["spec"]["activeDeadlineSeconds"] == pull
+
+
+@pytest.mark.parametrize("flow", [300, 3600])
+def test_a_pod_that_is_recreated_is_waited_for_until_the_old_one_has_finished_its_flows(flow):
+    dev = filled_in("dev")
+    program = run(dev | {"backend": dev["backend"] | {"longestFlowSeconds": flow, "preStopSeconds": 120}})
+    backend = program.one("Deployment", "backend")
+    spec = backend.inputs["spec"]
+    assert spec["strategy"]["type"] == "Recreate"
+    grace = spec["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > flow + 120
+    assert spec["progressDeadlineSeconds"] >= grace + 600
+    assert seconds(backend.request.customTimeouts.update) > spec["progressDeadlineSeconds"]
+
+
+def test_one_path_can_be_all_three_probes():
+    lab = stack_file("lab")
+    probes = {"startup": "/health", "readiness": "/health"}
+    pods = run(lab | {"backend": lab["backend"] | {"probes": probes}}).pods
+    for name in ("backend", "bootstrap"):
+        asked = [
+            value["httpGet"]["path"]
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+            for container in containers(pods[name])
+            if (value := container.get(probe))
+        ]
+        assert set(asked) == {"/health"}, name
+
+
+def test_a_broken_image_of_the_database_can_be_rolled_back_and_an_old_stack_keeps_its_server(lab):
+    database = lab.one("StatefulSet", "database")
+    assert database.inputs["spec"]["podManagementPolicy"] == "Parallel"
+    assert list(database.request.ignoreChanges) == ["spec.podManagementPolicy"]

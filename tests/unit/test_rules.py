@@ -58,6 +58,10 @@ REFUSED = {
         {"pods": {"labels": {"app": "another"}}},
         "pods.labels.app",
     ),
+    "users_and_groups_are_assigned_together": (
+        {"backend": {"uid": "platform", "gid": 2000}},
+        "backend.gid",
+    ),
     "scale_is_a_range": ({"backend": {"scale": {"min": 3, "max": 2}}}, "backend.scale.max"),
     "connections_fit_the_server": ({"backend": {"scale": {"replicas": 4}}}, "database.poolSize"),
     "protected_hosts_have_certificates": ({"edge": {"ingress": {"className": "nginx"}}}, "surfaces.api.tls"),
