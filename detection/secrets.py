@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 _BY_FORM = re.compile(
     r"""
-      ://[^/\s@:]{0,200}:(?!\d{1,5}(?:[/?\#]|$))[^\s@]{1,500}@               # a URL with a password
+      ://[^/\s@:]{0,200}:(?!\d{1,5}(?:[/?\#]|$)|\$\(\w{1,100}\)@)[^\s@]{1,500}@  # a URL with a password, not a variable
     | -----BEGIN\ [A-Z0-9\ ]*PRIVATE\ KEY                          # PEM
     | LS0tLS1CRUdJTi(?:BQUklWQVRF|BSU0EgUFJJV|BFQyBQUklW|BPUEVOU1NI|BFTkNSWVBU)  # PEM in base64
     | AGE-SECRET-KEY-1
@@ -75,6 +75,8 @@ _PASSWORD = re.compile(r"passw(or)?d|pwd|passphrase|passcode|pass|pw", re.IGNORE
 _PASSWORD_END = re.compile(r"(password|passwd|passphrase|passcode|pwd)$", re.IGNORECASE)
 _KEY_END = re.compile(r"(secret|token|apikey|accesskey|secretkey|privatekey|credentials?)s?$", re.IGNORECASE)
 _KEY = re.compile(r"key|keys|auth|salt|pat|bearer|creds?|cookie|signature|jwt|dsn|pin|otp", re.IGNORECASE)
+_VERSION = re.compile(r"versions?", re.IGNORECASE)
+"""What a word, a date or a digest may be of, whatever has it."""
 _QUALIFIER = re.compile(
     r"\d+|prod|production|dev|test|staging|old|new|current|previous|prev|value|default|primary|secondary|b64|base64",
     re.IGNORECASE,
@@ -101,6 +103,8 @@ def looks_secret(name: str, value: str) -> bool:
     if _SWITCH.fullmatch(value) or _URL.fullmatch(value) or _PATH.fullmatch(value):
         return False
     words = _words(name)
+    if words and _VERSION.fullmatch(words[-1]):
+        return False
     while len(words) > 1 and _QUALIFIER.fullmatch(words[-1]):
         words.pop()
     # The last word is what the value is: DB_PASSWORD is a password, PASSWORD_FILE is a file.
