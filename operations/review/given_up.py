@@ -8,7 +8,9 @@ from operations.review import mask
 from operations.review.preview import Step, at
 from operations.review.safe import CONFIG_MAP, SECRET, Renamed, follows, kind_of, leaves
 
-DATABASE = re.compile(r"DATABASE_(URL|HOST|PORT|NAME)$", re.IGNORECASE)
+DATABASE = re.compile(
+    r"DATABASE_(URL|HOST|PORT|NAME)$|^PG(HOST|HOSTADDR|PORT|DATABASE|SERVICE)$", re.IGNORECASE
+)
 """Variables that say which database is used."""
 KEY = re.compile(r"secret[_-]key", re.IGNORECASE)
 """Volumes and files that hold the key by which stored values are encrypted."""
@@ -90,11 +92,17 @@ def _accepted(pod: Any) -> set[str]:
 def _databases(pod: Any) -> dict[str, Any]:
     """The Secret and its key, or a value, by variable."""
     return {
-        str(row.get("name")): _secret(at(row, "valueFrom", "secretKeyRef"), "name", "key") or row.get("value")
+        str(row.get("name")): _secret(at(row, "valueFrom", "secretKeyRef"), "name", "key")
+        or _without_encryption(row.get("value"))
         for container in _containers(pod)
         for row in _items(container, "env")
         if DATABASE.search(str(row.get("name")))
     }
+
+
+def _without_encryption(url: Any) -> Any:
+    """A database's URL without how its connections are encrypted, which makes it no other database."""
+    return re.sub(r"(?<=[?&])sslmode=[\w-]+&?", "", url).rstrip("?&") if isinstance(url, str) else url
 
 
 def _keys(pod: Any) -> dict[str, Any]:

@@ -308,6 +308,18 @@ def test_an_operation_that_nobody_knows_is_looked_at(judged, op):
         (
             "Deployment",
             "backend",
+            {f"{BACKEND}.env[0]": {"name": "SKILLFLAW_DATABASE_URL", "value": "postgresql://db.test:5432/x"}},
+            "→ postgresql://db.test:5432/x",
+        ),
+        (
+            "Deployment",
+            "backend",
+            {f"{BACKEND}.env[0]": {"name": "PGHOST", "value": "db.test"}},
+            "→ nothing (Deployment skillflaw-backend)",
+        ),
+        (
+            "Deployment",
+            "backend",
             {f"{BACKEND}.env[0]": GONE},
             "uses another database: SKILLFLAW_DATABASE_URL, url of Secret database-secret",
         ),
@@ -362,6 +374,40 @@ def test_a_database_that_a_config_map_names_is_not_exchanged_unseen(step, judged
     assert judged({"steps": [row]}).gives_up == (
         "uses another database: SKILLFLAW_DATABASE_HOST, db.test → other.test (ConfigMap runtime-config)",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "lost"),
+    [
+        ("postgresql://db.test:5432/x?sslmode=verify-full", False),
+        ("postgresql://db.test:5432/x", False),
+        ("postgresql://other.test:5432/x?sslmode=require", True),
+        ("postgresql://db.test:5433/x?sslmode=require", True),
+        ("postgresql://db.test:5432/y?sslmode=require", True),
+        ("postgresql://db.test:5432/x?sslmode=require&host=other.test", True),
+        ("postgresql://db.test:5432/x?host=other.test&sslmode=require", True),
+    ],
+)
+def test_a_database_by_its_address_is_another_one_elsewhere_and_not_by_another_encryption(
+    step, judged, url, lost
+):
+    row = step(
+        "Deployment", "backend", {f"{BACKEND}.env[0]": {"name": "SKILLFLAW_DATABASE_URL", "value": url}}
+    )
+    before = row["oldState"]["inputs"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    before[0] = {"name": "SKILLFLAW_DATABASE_URL", "value": "postgresql://db.test:5432/x?sslmode=require"}
+    changed = judged({"steps": [row]})
+    assert bool(changed.gives_up) == lost
+    # How a connection is encrypted is for a reviewer to look at.
+    assert changed.verdict == (Verdict.DESTRUCTIVE if lost else Verdict.ATTENTION)
+
+
+@pytest.mark.parametrize("name", ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE"])
+def test_libpqs_own_variables_say_which_database_is_used(step, judged, name):
+    row = step("Deployment", "backend", {f"{BACKEND}.env[0]": {"name": name, "value": "new.test"}})
+    before = row["oldState"]["inputs"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    before[0] = {"name": name, "value": "old.test"}
+    assert any(f"another database: {name}" in sentence for sentence in judged({"steps": [row]}).gives_up)
 
 
 def test_a_new_version_of_the_stacks_own_secret_is_the_same_database(step, judged):
