@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 import pulumi
 
+from components import cache as redis
+from components import database as postgresql
 from components import names
 from components.backend import Autoscaling, BackendArgs
 from components.backup import BackupArgs
@@ -27,7 +29,7 @@ from components.network import NetworkArgs, Range
 from components.pods import Identity, Pods, Resources, Toleration, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
-from components.runtime import Pool, Probes, Runtime, RuntimeArgs
+from components.runtime import Pool, Probes, Runtime, RuntimeArgs, SecretEnvFrom
 from components.secret_key import SecretKeyArgs
 from components.storage import Storage, StorageArgs
 from components.superuser import Superuser, SuperuserArgs
@@ -52,19 +54,21 @@ def namespace(settings: Settings, live: Live) -> NamespaceArgs:
 
 
 def secret_key(settings: Settings, namespace: Namespace, live: Live) -> SecretKeyArgs:
+    key = settings.secret_key.existing
     return SecretKeyArgs(
         namespace=namespace,
-        existing=_reference(settings.secret_key.existing),
+        existing=_reference(key) if key else None,
         keep_generated=live.generated_key,
         protect=settings.protection.enabled,
     )
 
 
 def superuser(settings: Settings, namespace: Namespace) -> SuperuserArgs:
+    own = settings.superuser
     return SuperuserArgs(
         namespace=namespace,
-        username=settings.superuser.username,
-        password=_reference(settings.superuser.password),
+        username=own.username,
+        password=_reference(own.password) if own.password else None,
         protect=settings.protection.enabled,
     )
 
@@ -85,7 +89,8 @@ def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs 
     """Arguments of the in-cluster database, or a reference to an external one."""
     own = settings.database.in_cluster
     if not own:
-        return _external(_ruled(settings.database.external))
+        external: sections.ExternalDatabase | sections.DatabaseAddress = _ruled(settings.database.external)
+        return _external_database(external)
     return InClusterDatabaseArgs(
         workload=_workload(settings, namespace, settings.images.postgres, own, _resources(own.resources)),
         size=own.size,
@@ -99,7 +104,7 @@ def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | Stat
     """Arguments of the in-cluster cache, or a reference to an external one, or None for none."""
     own = settings.cache.in_cluster
     if not own:
-        return _external(settings.cache.external) if settings.cache.external else None
+        return _external_cache(settings.cache.external) if settings.cache.external else None
     return InClusterCacheArgs(
         workload=_workload(
             settings,
@@ -126,7 +131,7 @@ def runtime(
     cache: State | None,
     superuser: Superuser,
 ) -> RuntimeArgs:
-    own, key = settings.backend, settings.secret_key.existing
+    own = settings.backend
     browsers = settings.surfaces.app or settings.surfaces.api
     return RuntimeArgs(
         workload=_workload(
@@ -139,7 +144,6 @@ def runtime(
         ),
         storage=storage,
         secret_key=secret_key,
-        secret_key_version=key.version if key else None,
         database=database,
         cache=cache,
         superuser=superuser,
@@ -149,6 +153,12 @@ def runtime(
         probes=Probes(**msgspec.structs.asdict(own.probes)),
         longest_flow_seconds=own.longest_flow_seconds,
         env=own.env,
+        secret_env={name: _reference(row) for name, row in own.secret_env.items()},
+        secret_env_from=tuple(
+            SecretEnvFrom(name=row.secret_name, prefix=row.prefix, version=row.version)
+            for row in own.secret_env_from
+        ),
+        secret_files={name: _reference(row) for name, row in own.secret_files.items()},
     )
 
 
@@ -174,6 +184,7 @@ def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource)
         if isinstance(own.scale, sections.AutoScale)
         else own.scale.replicas,
         pre_stop_seconds=own.pre_stop_seconds,
+        account_annotations=own.service_account.annotations,
     )
 
 
@@ -189,7 +200,7 @@ def backup(
             settings, namespace, images.postgres, settings.backend, _resources(own.resources), pods=own.pods
         ),
         storage=storage,
-        database_url=database.url,
+        database=database,
         images=[images.backend, _ruled(images.postgres)],
         schedule=own.schedule,
         keep=own.keep,
@@ -382,13 +393,37 @@ def _identity(section: sections.Identity) -> Identity:
     )
 
 
-def _external(section: sections.SecretRef) -> State:
-    """State outside the stack: a reference, and nothing to wait for."""
-    return State(url=SecretKeyRef(name=section.secret_name, key=section.key))
+def _external_database(section: sections.ExternalDatabase | sections.DatabaseAddress) -> State:
+    if isinstance(section, sections.ExternalDatabase):
+        return State(url=_reference(section))
+    return postgresql.external_database(
+        section.host,
+        section.port,
+        section.name,
+        user=_key(section, section.user_key),
+        password=_key(section, section.password_key),
+        ssl_mode=section.ssl_mode,
+    )
 
 
-def _reference(section: sections.SecretRef | None) -> SecretKeyRef | None:
-    return SecretKeyRef(name=section.secret_name, key=section.key) if section else None
+def _external_cache(section: sections.ExternalCache | sections.CacheAddress) -> State:
+    if isinstance(section, sections.ExternalCache):
+        return State(url=_reference(section))
+    return redis.external_cache(
+        section.host,
+        section.port,
+        password=_key(section, section.password_key) if section.password_key else None,
+    )
+
+
+def _reference(section: sections.SecretRef) -> SecretKeyRef:
+    return _key(section, section.key)
+
+
+def _key(
+    section: sections.SecretRef | sections.DatabaseAddress | sections.CacheAddress, key: str
+) -> SecretKeyRef:
+    return SecretKeyRef(name=_ruled(section.secret_name), key=key, version=section.version)
 
 
 def _ruled(value: T | None) -> T:

@@ -1,6 +1,7 @@
 """The application: Deployment and Service, as the guide names them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -38,6 +39,8 @@ class BackendArgs:
     """A fixed number of replicas, or a range."""
     pre_stop_seconds: int = 15
     """How long a leaving pod still accepts requests, in seconds."""
+    account_annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the ServiceAccount, by which a cloud knows the replicas."""
 
 
 class Backend(Component):
@@ -49,7 +52,9 @@ class Backend(Component):
         super().__init__("skillflaw:app:Backend", name, None, opts)
         scale, runtime, workload = args.scale, args.runtime, args.runtime.workload
         most = scale.max_replicas if isinstance(scale, Autoscaling) else scale
-        account = self.service_account(name, workload.namespace, COMPONENT)
+        account = self.service_account(
+            name, workload.namespace, COMPONENT, annotations=args.account_annotations
+        )
         # preStop counts inside the grace; 15 s are the application's own shutdown.
         grace = args.pre_stop_seconds + runtime.longest_flow_seconds + 15
         progress = workload.image.pull_deadline_seconds + STARTUP_SECONDS + MIN_READY_SECONDS

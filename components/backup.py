@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from . import labels, names, pods, trust, workloads
 from .component import Component
-from .references import SecretKeyRef
+from .database import PASSWORD
+from .references import SecretKeyRef, State, version_annotations
 from .runtime import CONFIG_DIR
 from .storage import Storage
 
 COMPONENT = names.BACKUP
 BACKUPS = "/backups"
+DATABASE_URL = "DATABASE_URL"
 TRIAL = "/var/lib/trial"
 SCRIPT = Path(__file__).with_name("backup.sh")
 DEADLINE_SECONDS = 6 * 3600
@@ -34,8 +37,8 @@ class BackupArgs:
     """PostgreSQL's image, not older than the server, run as the backend's user, whose files are read."""
     storage: Storage
     """The backend's files."""
-    database_url: SecretKeyRef
-    """The database, by its whole URL."""
+    database: State
+    """The database that is dumped."""
     images: Sequence[str]
     """Images that run now, noted in each backup."""
     schedule: str
@@ -85,6 +88,7 @@ class Backup(Component):
                         backoff_limit=1,
                         deadline_seconds=DEADLINE_SECONDS,
                         shared=args.storage.shared,
+                        annotations=version_annotations(args.database.versions(DATABASE_URL)),
                         init_containers=[_trial(args)],
                         containers=[_backup(args)],
                         volumes=[
@@ -131,14 +135,19 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         command=["sh", "-c", SCRIPT.read_text(), "backup.sh"],
         args=["take"],
         env=[
-            args.database_url.env("DATABASE_URL"),
-            args.database_url.env("PGPASSWORD"),
+            *args.database.env(DATABASE_URL),
+            *([] if PASSWORD in args.database.credentials else [_password(args.database).env(PASSWORD)]),
             *pods.variables(environment),
             *trust.variables(args.workload.trust),
         ],
         mounts={"backups": BACKUPS, "tmp": "/tmp"},
         read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust)},
     )
+
+
+def _password(database: State) -> SecretKeyRef:
+    """The trial server's password: any text that nobody else knows, so the live one or the whole URL will do."""
+    return database.credentials.get(PASSWORD) or cast(SecretKeyRef, database.url)
 
 
 def _trial(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
@@ -155,8 +164,7 @@ def _trial(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
         # Nothing here outlives the pod, so nothing is flushed to disk for its sake.
         args=["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off"],
         env=[
-            # Any text that nobody else knows will do for a password.
-            args.database_url.env("POSTGRES_PASSWORD"),
+            _password(args.database).env("POSTGRES_PASSWORD"),
             *pods.variables(
                 {
                     "POSTGRES_USER": "trial",

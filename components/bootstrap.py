@@ -1,6 +1,6 @@
 """Everything that must happen once, before any replica starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Unpack
 
@@ -59,6 +59,7 @@ class Bootstrap(Component):
             account,
             after=[],
             seconds=pull,
+            annotations=args.runtime.key_annotations,
             containers=[_guard("key-guard", args, "check")],
             volumes=args.runtime.data_and_key,
         )
@@ -68,6 +69,7 @@ class Bootstrap(Component):
             account,
             after=[guard, *args.after],
             seconds=pull + STARTUP_SECONDS,
+            annotations=args.runtime.annotations,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
             init_containers=[args.runtime.container(names.BACKEND, restart_policy="Always")],
@@ -84,6 +86,7 @@ class Bootstrap(Component):
         *,
         after: Sequence[pulumi.Resource],
         seconds: int,
+        annotations: Mapping[str, str],
         **spec: Unpack[pods.PodSpec],
     ) -> k8s.batch.v1.Job:
         return k8s.batch.v1.Job(
@@ -104,7 +107,7 @@ class Bootstrap(Component):
                 backoff_limit=0,
                 deadline_seconds=seconds,
                 shared=args.runtime.storage.shared,
-                annotations=args.runtime.annotations,
+                annotations=annotations,
                 **spec,
             ),
             opts=self.child(depends_on=after, custom_timeouts=workloads.timeouts(seconds)),

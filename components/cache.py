@@ -15,6 +15,10 @@ COMPONENT = names.CACHE
 CONFIG = "/etc/redis"
 STARTUP_SECONDS = 300
 """How long its pod may take to find a node and to start, once its image is there."""
+PASSWORD = "SKILLFLAW_REDIS_PASSWORD"  # noqa: S105 - a variable's name
+# Every pooled connection to a Redis that was replaced is broken, and each fails the command that meets it first.
+# With this option of redis-py's URLs a command that a broken connection fails is sent again on a new one.
+RETRY = "retry_on_timeout=true"
 
 
 RESOURCES = pods.Resources(
@@ -128,7 +132,22 @@ def _config(password: str, max_memory: int) -> str:
     )
 
 
+def external_cache(host: str, port: int, *, password: SecretKeyRef | None) -> State:
+    """A cache by its address, which the guide's own two variables hold.
+
+    The application takes a password as a part of a URL only. The kubelet puts that together and encodes nothing, so
+    the password must be one that a URL holds as it is: letters, digits, `-`, `.`, `_` and `~`.
+    """
+    address = (host, port)
+    if not password:
+        return State(address=address)
+    server = f"[{host}]" if ":" in host else host
+    return State(
+        url=f"redis://:$({PASSWORD})@{server}:{port}/0?{RETRY}",
+        credentials={PASSWORD: password},
+        address=address,
+    )
+
+
 def _url(password: str) -> str:
-    # Every pooled connection to a Redis that was replaced is broken, and each fails the command that meets it first.
-    # With this option of redis-py's URLs a command that a broken connection fails is sent again on a new one.
-    return f"redis://:{quote(password, safe='')}@{COMPONENT}:{names.CACHE_PORT}/0?retry_on_timeout=true"
+    return f"redis://:{quote(password, safe='')}@{COMPONENT}:{names.CACHE_PORT}/0?{RETRY}"

@@ -1,6 +1,6 @@
 """What every component has in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
 import pulumi
@@ -32,12 +32,19 @@ class Component(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=self, transformations=[refuse_second], **options)
 
     def service_account(
-        self, name: str, namespace: pulumi.Input[str], component: str
+        self,
+        name: str,
+        namespace: pulumi.Input[str],
+        component: str,
+        *,
+        annotations: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> k8s.core.v1.ServiceAccount:
         """An account of the component's own, without permissions and without a mounted token."""
         return k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata=labels.metadata(component, namespace, name=names.prefixed(component)),
+            metadata=labels.metadata(
+                component, namespace, name=names.prefixed(component), annotations=annotations
+            ),
             automount_service_account_token=False,
             opts=self.child(),
         )

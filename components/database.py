@@ -17,6 +17,8 @@ DATA = "/var/lib/postgresql/data"
 SECRETS = "/run/secrets/postgresql"
 STARTUP_SECONDS = 300
 """How long the first start and a recovery may take, in seconds, as the startup probe waits."""
+PASSWORD = "PGPASSWORD"  # noqa: S105 - a variable's name
+"""The variable that libpq, in every client, reads a password from."""
 RESOURCES = pods.Resources(
     requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "128Mi"},
     limits={"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
@@ -161,6 +163,22 @@ def _server(args: InClusterDatabaseArgs) -> k8s.core.v1.ContainerArgs:
         ),
         mounts={"data": DATA, "run": "/var/run/postgresql", "tmp": "/tmp", "shm": "/dev/shm"},
         read_only_mounts={"password": SECRETS},
+    )
+
+
+def external_database(
+    host: str, port: int, name: str, *, user: SecretKeyRef, password: SecretKeyRef, ssl_mode: str
+) -> State:
+    """A database by its address.
+
+    User and password travel in libpq's own variables, which every client here reads: a URL would need them
+    percent-encoded, and what puts variables together in a container (`$(NAME)`) encodes nothing.
+    """
+    server = f"[{host}]" if ":" in host else host
+    return State(
+        url=f"postgresql://{server}:{port}/{name}?sslmode={ssl_mode}",
+        credentials={"PGUSER": user, PASSWORD: password},
+        address=(host, port),
     )
 
 

@@ -1,7 +1,7 @@
 """How components speak of what exists next to them: by name, never by value."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -15,6 +15,8 @@ class SecretKeyRef:
     """Name of the Secret."""
     key: str
     """Key inside the Secret."""
+    version: str | None = None
+    """Any word; another one replaces the pods that read the key, since its content changed."""
 
     def env(self, variable: str) -> k8s.core.v1.EnvVarArgs:
         """A variable whose value the kubelet reads; the pod's spec holds no secret."""
@@ -40,6 +42,16 @@ class SecretKeyRef:
         )
 
 
+def version_annotations(versions: Mapping[str, str | None]) -> dict[str, str]:
+    """Annotations of a pod that name the versions of the Secrets it reads, by what they are read as.
+
+    The kubelet reads a variable once, when the container starts: without a change in its template no pod would ever
+    see the new content. A pod without versions has no such annotation.
+    """
+    words = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if version)
+    return {"skillflaw.com/secret-versions": words} if words else {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """An image and how a node gets it."""
@@ -56,9 +68,23 @@ class Image:
 class State:
     """A database or a cache as its clients see it."""
 
-    url: SecretKeyRef
-    """The whole URL, password included."""
+    url: SecretKeyRef | str | None = None
+    """The whole URL in a Secret, password included, or one without a password in it; None where the address says all."""
+    credentials: Mapping[str, SecretKeyRef] = field(default_factory=dict)
+    """What a URL without a password leaves out, by the variable that a client reads it from."""
     address: tuple[str, int] | None = None
-    """Host and port of one inside the cluster."""
+    """Host and port, where they are known without the URL."""
     ready: Sequence[pulumi.Resource] = ()
     """Resources to wait for before a client starts."""
+
+    def env(self, variable: str) -> list[k8s.core.v1.EnvVarArgs]:
+        """The URL as a variable, after the credentials it may refer to as `$(NAME)`."""
+        env = [reference.env(name) for name, reference in self.credentials.items()]
+        if isinstance(self.url, SecretKeyRef):
+            return [*env, self.url.env(variable)]
+        return [*env, k8s.core.v1.EnvVarArgs(name=variable, value=self.url)] if self.url else env
+
+    def versions(self, variable: str) -> dict[str, str | None]:
+        """Versions of what `env` refers to, by variable."""
+        own = {variable: self.url.version} if isinstance(self.url, SecretKeyRef) else {}
+        return own | {name: reference.version for name, reference in self.credentials.items()}

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names, pods, trust
 from .component import Component
-from .references import SecretKeyRef, State
+from .references import SecretKeyRef, State, version_annotations
 from .storage import Storage
 from .superuser import Superuser
 
@@ -18,6 +18,10 @@ CONFIG_DIR = "/var/lib/skillflaw"
 # A directory, not a subPath: a subPath mount never sees an updated Secret.
 KEY_DIR = "/run/secrets/skillflaw"
 KEY_FILE = f"{KEY_DIR}/{names.SECRET_KEY}"
+FILES = "secret-files"
+FILES_DIR = "/run/secrets/files"
+DATABASE_URL, REDIS_URL = "SKILLFLAW_DATABASE_URL", "SKILLFLAW_REDIS_URL"
+SUPERUSER_PASSWORD = "SKILLFLAW_SUPERUSER_PASSWORD"  # noqa: S105 - a variable's name
 STARTUP_SECONDS = 600
 """How long a first start may take: migrations wait up to 180 s for a lock, then run."""
 RESOURCES = pods.Resources(
@@ -84,6 +88,18 @@ class Probes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecretEnvFrom:
+    """Every key of a Secret as a variable."""
+
+    name: str
+    """Name of the Secret."""
+    prefix: str
+    """What the variables' names begin with."""
+    version: str | None = None
+    """Any word; another one replaces the pods, since the Secret's content changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RuntimeArgs:
     """Everything that a process of the backend's image depends on."""
 
@@ -93,8 +109,6 @@ class RuntimeArgs:
     """The volume behind SKILLFLAW_CONFIG_DIR."""
     secret_key: SecretKeyRef
     """The key that encrypts what is stored."""
-    secret_key_version: str | None = None
-    """Any word; another one replaces the pods, since the content of the key's Secret changed."""
     database: State
     """PostgreSQL."""
     cache: State | None
@@ -111,6 +125,12 @@ class RuntimeArgs:
     """The longest flow that nothing may cut, in seconds."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Extra environment; what the program owns wins."""
+    secret_env: Mapping[str, SecretKeyRef] = field(default_factory=dict)
+    """Extra environment whose values are keys of Secrets."""
+    secret_env_from: tuple[SecretEnvFrom, ...] = ()
+    """Secrets whose every key is extra environment; what the program sets wins."""
+    secret_files: Mapping[str, SecretKeyRef] = field(default_factory=dict)
+    """Keys of Secrets as files in `FILES_DIR`, by the name of the file."""
 
 
 class Runtime(Component):
@@ -141,7 +161,13 @@ class Runtime(Component):
     @property
     def volumes(self) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of a pod that holds a `container` of this runtime."""
-        return [*self.data_and_key, *trust.volumes(self.workload.trust), pods.empty_dir("tmp", "2Gi")]
+        files = self._args.secret_files
+        return [
+            *self.data_and_key,
+            *trust.volumes(self.workload.trust),
+            pods.empty_dir("tmp", "2Gi"),
+            *([_files(files)] if files else []),
+        ]
 
     @property
     def data_and_key(self) -> list[k8s.core.v1.VolumeArgs]:
@@ -152,10 +178,25 @@ class Runtime(Component):
         ]
 
     @property
-    def annotations(self) -> dict[str, str] | None:
-        """Pod annotations: replace pods when the content of a Secret we do not own is said to change."""
-        version = self._args.secret_key_version
-        return {"skillflaw.com/secret-key-version": version} if version else None
+    def key_annotations(self) -> dict[str, str]:
+        """Annotations of every pod that reads the key: the version of one that the stack does not own."""
+        version = self._args.secret_key.version
+        return {"skillflaw.com/secret-key-version": version} if version else {}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Annotations of a pod that holds a `container` of this runtime: the version of every Secret it reads."""
+        args = self._args
+        return self.key_annotations | version_annotations(
+            {
+                **args.database.versions(DATABASE_URL),
+                **(args.cache.versions(REDIS_URL) if args.cache else {}),
+                SUPERUSER_PASSWORD: args.superuser.password.version,
+                **{name: reference.version for name, reference in args.secret_env.items()},
+                **{row.prefix: row.version for row in args.secret_env_from},
+                **{f"{FILES_DIR}/{name}": reference.version for name, reference in args.secret_files.items()},
+            }
+        )
 
     @property
     def startup_probe(self) -> k8s.core.v1.ProbeArgs:
@@ -171,19 +212,24 @@ class Runtime(Component):
     def container(self, name: str, **spec: Unpack[pods.ContainerSpec]) -> k8s.core.v1.ContainerArgs:
         """A container with the image's own command and the startup probe; `spec` adds further probes and the like."""
         args = self._args
-        secrets = {
-            "SKILLFLAW_DATABASE_URL": args.database.url,
-            "SKILLFLAW_SUPERUSER_PASSWORD": args.superuser.password,
-            "SKILLFLAW_REDIS_URL": args.cache.url if args.cache else None,
-        }
         shared: pods.ContainerSpec = {
+            # The last source of a name wins, and `env` wins over all: no Secret exchanges what the program sets.
             "env_from": [
+                *(
+                    k8s.core.v1.EnvFromSourceArgs(
+                        prefix=row.prefix, secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=row.name)
+                    )
+                    for row in args.secret_env_from
+                ),
                 k8s.core.v1.EnvFromSourceArgs(
                     config_map_ref=k8s.core.v1.ConfigMapEnvSourceArgs(name=self._config.metadata.name)
-                )
+                ),
             ],
             "env": [
-                *(reference.env(variable) for variable, reference in secrets.items() if reference),
+                *args.database.env(DATABASE_URL),
+                args.superuser.password.env(SUPERUSER_PASSWORD),
+                *(args.cache.env(REDIS_URL) if args.cache else []),
+                *(reference.env(name) for name, reference in args.secret_env.items()),
                 *trust.variables(self.workload.trust),
             ],
             "ports": [k8s.core.v1.ContainerPortArgs(name="http", container_port=names.BACKEND_PORT)],
@@ -195,10 +241,32 @@ class Runtime(Component):
             self.workload.image,
             self.workload.resources or RESOURCES,
             mounts={"data": CONFIG_DIR, "tmp": "/tmp"},
-            read_only_mounts={"secret-key": KEY_DIR, **trust.mounts(self.workload.trust)},
+            read_only_mounts={
+                "secret-key": KEY_DIR,
+                **trust.mounts(self.workload.trust),
+                **({FILES: FILES_DIR} if args.secret_files else {}),
+            },
             read_only_root=self.workload.read_only_root,
             **shared,
         )
+
+
+def _files(files: Mapping[str, SecretKeyRef]) -> k8s.core.v1.VolumeArgs:
+    return k8s.core.v1.VolumeArgs(
+        name=FILES,
+        projected=k8s.core.v1.ProjectedVolumeSourceArgs(
+            default_mode=0o440,
+            sources=[
+                k8s.core.v1.VolumeProjectionArgs(
+                    secret=k8s.core.v1.SecretProjectionArgs(
+                        name=reference.name,
+                        items=[k8s.core.v1.KeyToPathArgs(key=reference.key, path=name)],
+                    )
+                )
+                for name, reference in files.items()
+            ],
+        ),
+    )
 
 
 def _environment(args: RuntimeArgs) -> dict[str, str]:

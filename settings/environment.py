@@ -4,7 +4,7 @@ Names are compared without regard to case, as the application reads them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from detection.secrets import looks_secret
@@ -28,6 +28,7 @@ OWNED_ENV = frozenset(
         "SKILLFLAW_PORT",
         "SKILLFLAW_REDIS_DB",
         "SKILLFLAW_REDIS_HOST",
+        "SKILLFLAW_REDIS_PASSWORD",
         "SKILLFLAW_REDIS_PORT",
         "SKILLFLAW_REDIS_URL",
         "SKILLFLAW_SECRET_KEY",
@@ -46,8 +47,8 @@ OWNED_ENV = frozenset(
 """Environment of the backend that only the program sets: it is derived from other sections, or the
 application documents it and the deployment rests on it."""
 
-SECRET_REMEDY = "keep it in a Secret: SkillFlaw's own credentials store takes it, encrypted"  # noqa: S105
-"""What to do with a secret instead of writing it into `backend.env`."""
+SECRET_REMEDY = "keep it in a Secret and write backend.secretEnv.NAME: {secretName, key}"  # noqa: S105
+"""What to do with a secret instead of writing it into `backend.env`; NAME is the variable's."""
 
 _PREFIX, _UPSTREAM_PREFIX = "SKILLFLAW_", "LANGFLOW_"
 
@@ -57,7 +58,7 @@ _PROCESS = {
     r"(?!PYTHON(UNBUFFERED|HASHSEED|UTF8|IOENCODING|DONTWRITEBYTECODE|FAULTHANDLER)$)PYTHON\w*": (
         "what the interpreter imports and how it runs"
     ),
-    r"NODE_\w+|NPM_CONFIG_\w+|PERL5?\w+|RUBY(OPT|LIB)|JAVA_TOOL_OPTIONS|_?J[DA][KV]A?_\w*OPTIONS|CLASSPATH": (
+    r"NODE_\w+|NPM_CONFIG_\w+|PERL5?\w+|RUBY(OPT|LIB)|_?JAVA_\w*OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH": (
         "what interpreters next to the backend import"
     ),
     r"UVICORN_\w+|GUNICORN_\w+|WEB_CONCURRENCY": "how the server listens and how many processes it has",
@@ -188,12 +189,69 @@ _FAMILIES = ("CORS_", "SSRF_", "SKIP_AUTH", "AUTO_LOGIN", "WEBHOOK_AUTH", "ACCES
 def env_problems(env: Mapping[str, str], *, protected: bool) -> Iterator[Problem]:
     """What is wrong with `backend.env`: at most one problem per variable, by name."""
     for name in sorted(env):
-        if problem := _problem(name, name.upper(), env[name], protected=protected):
+        path = f"backend.env.{name}"
+        if taken := _taken(path, name.upper()):
+            yield taken
+        elif looks_secret(name, env[name]):
+            yield Problem(
+                path=path,
+                found="what looks like a secret, in a section that is stored in plain text",
+                allowed="plain values",
+                remedy=SECRET_REMEDY,
+            )
+        elif problem := _decisive(path, name.upper()):
             yield problem
+        elif protected and (weakened := _weakened(path, name.upper().removeprefix(_PREFIX), env[name])):
+            yield weakened
 
 
-def _problem(name: str, upper: str, value: str, *, protected: bool) -> Problem | None:
-    path = f"backend.env.{name}"
+def secret_env_problems(
+    secret_env: Collection[str], env: Collection[str], *, protected: bool
+) -> Iterator[Problem]:
+    """What is wrong with the names of `backend.secretEnv`, next to those of `backend.env`."""
+    given = {name.upper(): f"backend.env.{name}" for name in env}
+    for name in sorted(secret_env):
+        path, upper = f"backend.secretEnv.{name}", name.upper()
+        if problem := _taken(path, upper) or _decisive(path, upper):
+            yield problem
+        elif upper in given:
+            yield Problem(
+                path=path,
+                found=f"a variable that {given[upper]} sets too",
+                allowed="one source for each variable, whatever the case of its name",
+                remedy=f"remove one of the two, {given[upper]} if the value is a secret",
+            )
+        elif protected and (guard := _guard(upper.removeprefix(_PREFIX))):
+            yield Problem(
+                path=path,
+                found=f"a value that cannot be seen, of a variable that guards {guard.guards}",
+                allowed="variables that security does not rest on, under protection",
+                remedy=f"remove it: the program's own value is safe. In backend.env allowed: {guard.allowed}",
+            )
+        given.setdefault(upper, path)
+
+
+def prefix_problems(path: str, prefix: str) -> Iterator[Problem]:
+    """What is wrong with a prefix: whoever writes the Secret chooses what follows it, so no guarded name may."""
+    guarded = {
+        *OWNED_ENV,
+        *GUARDS,
+        *(word for names in _PROCESS for word in re.findall(r"[A-Z0-9_]+", names)),
+    }
+    if (
+        prefix.startswith((_PREFIX, _UPSTREAM_PREFIX, *_FAMILIES))
+        or any(name.startswith(prefix) for name in guarded)
+        or _decisive(path, f"{prefix}X")
+    ):
+        yield Problem(
+            path=path,
+            found=f"{prefix}, with which names begin that the program or a process itself reads",
+            allowed="a prefix of your own, such as CRM_",
+            remedy="name each variable in backend.secretEnv, or choose another prefix",
+        )
+
+
+def _taken(path: str, upper: str) -> Problem | None:
     if upper in OWNED_ENV:
         return Problem(
             path=path,
@@ -211,13 +269,10 @@ def _problem(name: str, upper: str, value: str, *, protected: bool) -> Problem |
             if spelling in OWNED_ENV
             else f"write {spelling}",
         )
-    if looks_secret(name, value):
-        return Problem(
-            path=path,
-            found="what looks like a secret, in a section that is stored in plain text",
-            allowed="plain values",
-            remedy=SECRET_REMEDY,
-        )
+    return None
+
+
+def _decisive(path: str, upper: str) -> Problem | None:
     for names, decides in _PROCESS.items():
         if re.fullmatch(names, upper):
             return Problem(
@@ -226,13 +281,16 @@ def _problem(name: str, upper: str, value: str, *, protected: bool) -> Problem |
                 allowed="settings of the application and of flows",
                 remedy="remove it; what every process needs belongs into the image",
             )
-    return _weakened(path, upper.removeprefix(_PREFIX), value) if protected else None
+    return None
+
+
+def _guard(setting: str) -> Guard | None:
+    unknown = Guard("security", "settings that the program knows", lambda value: False)
+    return GUARDS.get(setting, unknown if setting.startswith(_FAMILIES) else None)
 
 
 def _weakened(path: str, setting: str, value: str) -> Problem | None:
-    guard = GUARDS.get(setting)
-    if guard is None and setting.startswith(_FAMILIES):
-        guard = Guard("security", "settings that the program knows", lambda value: False)
+    guard = _guard(setting)
     if guard is None or guard.holds(value):
         return None
     return Problem(

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
@@ -83,7 +83,12 @@ class Reader:
         kind = max(kinds, key=lambda kind: len(given.keys() & keys(kind)))
         fields = keys(kind)
         self.problems += [
-            unknown_key(f"{place.path}.", key, list(fields)) for key in given if key not in fields
+            replace(problem, remedy=f"write the keys of one form alone: {_forms(kinds)}")
+            if any(key in keys(other) for other in kinds)
+            else problem
+            for key in given
+            if key not in fields
+            for problem in [unknown_key(f"{place.path}.", key, list(fields))]
         ]
         values = msgspec.structs.asdict(default) if type(default) is kind else {}
         for key, field in fields.items():
@@ -143,6 +148,10 @@ class Reader:
                 remedy=f"correct {place.path}. {place.description}".strip(),
             )
         )
+
+
+def _forms(kinds: list[type[Section]]) -> str:
+    return ", or ".join(f"{{{', '.join(keys(kind))}}}" for kind in kinds)
 
 
 def unknown_key(section: str, key: str, known: list[str]) -> Problem:

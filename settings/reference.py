@@ -24,7 +24,7 @@ def reference() -> str:
     rows = [
         row
         for name, section in keys.items()
-        for row in _rows(name.removeprefix("skillflaw:"), section, schema["$defs"])
+        for row in dict.fromkeys(_rows(name.removeprefix("skillflaw:"), section, schema["$defs"]))
     ]
     return HEAD + "".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows
@@ -49,6 +49,9 @@ def _rows(path: str, key: dict[str, Any], definitions: dict[str, Any]) -> Iterat
 def _allowed(shape: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "enum" in shape or "const" in shape:
         return ", ".join(f"`{json.dumps(value)}`" for value in shape.get("enum", [shape.get("const")]))
+    held = shape.get("additionalProperties", {}).get("$ref") if shape.get("type") == "object" else None
+    if held:
+        return f"object of {{{', '.join(definitions[held.rsplit('/', 1)[1]]['properties'])}}}"
     if shape.get("type") == "array":
         items = shape["items"]
         inner = definitions[items["$ref"].rsplit("/", 1)[1]] if "$ref" in items else items

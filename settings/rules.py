@@ -14,7 +14,7 @@ from detection.secrets import is_plain
 from settings.addresses import reaches_metadata
 from settings.annotations import annotation_problems
 from settings.autonaming import autonaming_problems
-from settings.environment import env_problems
+from settings.environment import env_problems, prefix_problems, secret_env_problems
 from settings.frozen import MIGRATIONS, UNKNOWN, frozen
 from settings.kubeconfig import kubeconfig_problems
 from settings.pods import pods_problems
@@ -25,8 +25,10 @@ from settings.sections import (
     Backup,
     Bootstrap,
     Cache,
+    CacheAddress,
     Cluster,
     Database,
+    DatabaseAddress,
     Docs,
     Edge,
     Frontend,
@@ -314,6 +316,20 @@ def protected_databases_have_backups(
 
 
 @rule
+def protected_databases_are_encrypted_on_the_way(
+    database: Database, protection: Protection
+) -> Iterator[Problem]:
+    at = database.external
+    if protection.enabled and isinstance(at, DatabaseAddress) and at.ssl_mode == "disable":
+        yield Problem(
+            path="database.external.sslMode",
+            found="disable: passwords and data travel readable",
+            allowed="require, verify-ca or verify-full under protection",
+            remedy="write database.external.sslMode: require, or better verify-full",
+        )
+
+
+@rule
 def protected_backups_are_due(backup: Backup, protection: Protection) -> Iterator[Problem]:
     if not protection.enabled or not backup.schedule:
         return
@@ -341,6 +357,20 @@ def protected_backups_are_due(backup: Backup, protection: Protection) -> Iterato
 @rule
 def env_weakens_nothing(backend: Backend, protection: Protection) -> Iterator[Problem]:
     yield from env_problems(backend.env, protected=protection.enabled)
+
+
+@rule
+def secrets_exchange_no_settings(backend: Backend, protection: Protection) -> Iterator[Problem]:
+    yield from secret_env_problems(backend.secret_env, backend.env, protected=protection.enabled)
+    for number, row in enumerate(backend.secret_env_from):
+        yield from prefix_problems(f"backend.secretEnvFrom[{number}].prefix", row.prefix)
+
+
+@rule
+def account_annotations_are_the_clouds(backend: Backend) -> Iterator[Problem]:
+    yield from annotation_problems(
+        "backend.serviceAccount.annotations", backend.service_account.annotations, protected=False
+    )
 
 
 @rule
@@ -487,6 +517,23 @@ def names_keep_what_is_random(autonaming: Any) -> Iterator[Problem]:
 
 
 # --- references --------------------------------------------------------------------------------
+
+
+@rule
+def cache_password_is_whole(cache: Cache) -> Iterator[Problem]:
+    at = cache.external
+    if not isinstance(at, CacheAddress):
+        return
+    given = {"secretName": at.secret_name, "passwordKey": at.password_key}
+    lacking = [key for key, value in given.items() if value is None]
+    if len(lacking) == 1 or (lacking and at.version):
+        known = [key for key in (*given, "version") if key not in lacking and (key in given or at.version)]
+        yield Problem(
+            path=f"cache.external.{lacking[0]}",
+            found=f"nothing, next to {' and '.join(known)}",
+            allowed="secretName and passwordKey, or neither for a Redis without a password",
+            remedy=f"set {' and '.join(lacking)}, or remove {' and '.join(known)}",
+        )
 
 
 @rule

@@ -65,6 +65,8 @@ def _shape(kind: Any, default: Any, definitions: dict[str, Schema]) -> Schema:
     schema = msgspec.json.schema(kind)
     if get_origin(kind) is dict:
         schema["additionalProperties"] = _shape(get_args(kind)[1], None, definitions)
+        # msgspec's own definitions of what a map holds.
+        schema.pop("$defs", None)
     for constraint in getattr(kind, "__metadata__", ()):
         schema |= added_schema(constraint)
     return schema

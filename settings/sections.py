@@ -9,7 +9,10 @@ from settings.values import (
     Cidr,
     Cpu,
     Cron,
+    DatabaseName,
     DataKey,
+    EnvName,
+    FileName,
     Host,
     Image,
     LabelKey,
@@ -21,6 +24,7 @@ from settings.values import (
     ProbePath,
     Registry,
     Replicas,
+    Server,
     Size,
     Text,
     Uid,
@@ -62,6 +66,9 @@ class Resources(Section, frozen=True):
     """What the node enforces."""
 
 
+Version = Annotated[Text, Meta(min_length=1, max_length=63)]
+
+
 class SecretRef(Section, frozen=True):
     """A key of a Secret that exists in the stack's namespace."""
 
@@ -69,6 +76,8 @@ class SecretRef(Section, frozen=True):
     """Name of the Secret."""
     key: DataKey
     """Key inside the Secret."""
+    version: Version | None = None
+    """Any word; change it when the Secret's content changes, and exactly the pods that read it are replaced."""
 
 
 class Toleration(Section, frozen=True):
@@ -322,6 +331,25 @@ class Probes(Section, frozen=True):
     """Fails only when the process itself is stuck: the container restarts. Never asks state."""
 
 
+class SecretEnvFrom(Section, frozen=True):
+    """Every key of a Secret as a variable."""
+
+    secret_name: ObjectName
+    """Name of the Secret."""
+    prefix: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]*_$", max_length=63)]
+    """What the variables' names begin with, e.g. `CRM_`: without it a key could take the name of any setting. A
+    variable that needs its own name is `secretEnv`'s."""
+    version: Version | None = None
+    """Any word; change it when the Secret's content changes, and exactly the pods that read it are replaced."""
+
+
+class ServiceAccount(Section, frozen=True):
+    """An account without permissions in the cluster, and without a mounted token."""
+
+    annotations: dict[AnnotationKey, Text] = {}
+    """Annotations by which a cloud gives the pods an identity, e.g. `eks.amazonaws.com/role-arn`."""
+
+
 class Backend(Application, frozen=True):
     """The application."""
 
@@ -329,9 +357,18 @@ class Backend(Application, frozen=True):
     """`{replicas}` or `{min, max, cpuPercent}`."""
     resources: BackendResources = BackendResources()
     """Requests and limits per pod."""
-    env: dict[Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Text] = {}
-    """Extra environment. Secrets do not belong here; what the program owns, and under protection what would
+    env: dict[EnvName, Text] = {}
+    """Extra environment. Secrets belong into `secretEnv`; what the program owns, and under protection what would
     weaken it, is refused."""
+    secret_env: dict[EnvName, SecretRef] = {}
+    """Extra environment from keys of Secrets, e.g. `OPENAI_API_KEY: {secretName, key}`. Refused as in `env`; under
+    protection also what security rests on, since its value cannot be seen."""
+    secret_env_from: tuple[SecretEnvFrom, ...] = ()
+    """Secrets whose every key is a variable, with a prefix that no setting's name begins with."""
+    secret_files: dict[FileName, SecretRef] = {}
+    """Keys of Secrets as files: client certificates, credentials of a cloud. By name in `/run/secrets/files`."""
+    service_account: ServiceAccount = ServiceAccount()
+    """The backend's ServiceAccount."""
     longest_flow_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
     """The longest flow a rollout or a proxy must not cut, in seconds."""
     pre_stop_seconds: Annotated[int, Meta(ge=1, le=120)] = 15
@@ -405,6 +442,27 @@ class ExternalDatabase(SecretRef, frozen=True):
     """A PostgreSQL that others run; the Secret's key holds the whole `postgresql://…` URL."""
 
 
+class DatabaseAddress(Section, frozen=True):
+    """A PostgreSQL that others run, by its address; user and password stay in a Secret, as they are."""
+
+    host: Server
+    """Where it answers."""
+    name: DatabaseName
+    """Name of the database."""
+    secret_name: ObjectName
+    """Name of the Secret."""
+    user_key: DataKey
+    """Key of the user's name inside the Secret."""
+    password_key: DataKey
+    """Key of the password inside the Secret; nothing in it is encoded."""
+    port: Port = 5432
+    """Its port."""
+    ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    """How connections are encrypted, and whether the server's certificate is verified; never `disable` under protection."""
+    version: Version | None = None
+    """Any word; change it when the Secret's content changes, and exactly the pods that read it are replaced."""
+
+
 class Database(OneOf, frozen=True):
     """Where flows, users and keys live."""
 
@@ -412,8 +470,9 @@ class Database(OneOf, frozen=True):
 
     in_cluster: InClusterDatabase | None = None
     """One PostgreSQL in the stack's namespace."""
-    external: ExternalDatabase | None = None
-    """A PostgreSQL that others run."""
+    external: ExternalDatabase | DatabaseAddress | None = None
+    """A PostgreSQL that others run: `{secretName, key}` of its URL, or `{host, port, name, secretName, userKey,
+    passwordKey}`."""
     max_connections: Annotated[int, Meta(ge=20, le=10000)] = 100
     """Connections the server allows; the in-cluster one is started with it."""
     pool_size: Annotated[int, Meta(ge=1, le=100)] = 5
@@ -453,6 +512,22 @@ class ExternalCache(SecretRef, frozen=True):
     """A Redis that others run; the Secret's key holds the whole `redis://…` or `rediss://…` URL."""
 
 
+class CacheAddress(Section, frozen=True):
+    """A Redis that others run, by its address and without TLS: the guide's own two variables."""
+
+    host: Server
+    """Where it answers."""
+    port: Port = 6379
+    """Its port."""
+    secret_name: ObjectName | None = None
+    """Name of the Secret with the password, if there is one."""
+    password_key: DataKey | None = None
+    """Key of the password inside the Secret: letters, digits, `-`, `.`, `_` and `~`, for it becomes a part of a URL as
+    it is."""
+    version: Version | None = None
+    """Any word; change it when the Secret's content changes, and exactly the pods that read it are replaced."""
+
+
 class Cache(OneOf, frozen=True):
     """Where intermediate results of flows live, shared by all replicas."""
 
@@ -460,8 +535,8 @@ class Cache(OneOf, frozen=True):
 
     in_cluster: InClusterCache | None = None
     """One Redis in the stack's namespace."""
-    external: ExternalCache | None = None
-    """A Redis that others run."""
+    external: ExternalCache | CacheAddress | None = None
+    """A Redis that others run: `{secretName, key}` of its URL, or `{host, port}` and the Secret of its password."""
     none: Annotated[bool, Meta(extra_json_schema={"const": True}), words("true", bool)] | None = None
     """No shared cache: each process keeps its own. For one replica only."""
 
@@ -486,9 +561,6 @@ class Storage(Section, frozen=True):
 
 class ExistingSecretKey(SecretRef, frozen=True):
     """A key that others keep."""
-
-    version: Annotated[Text, Meta(min_length=1, max_length=63)] | None = None
-    """Any word; change it when the Secret's content changes, and pods are replaced."""
 
 
 class SecretKey(Section, frozen=True):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -39,6 +39,31 @@ Host = Annotated[
     ),
 ]
 """A fully qualified host name in lower case, without port or scheme."""
+
+
+def _is_server(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return ":" not in text and all(0 < len(label) <= 63 for label in text.split("."))
+    return True
+
+
+Server = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9:]([-.:a-z0-9]*[a-z0-9:])?$", max_length=253),
+    words("the name of a host in lower case, or an IP address, without port or scheme", _is_server),
+]
+"""Where something answers that pods connect to: a Service, a host outside, an address."""
+
+DatabaseName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][-.~A-Za-z0-9_]*$", max_length=63)]
+"""The name of a database that a URL holds as it is."""
+
+EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
+"""The name of an environment variable."""
+
+FileName = Annotated[str, Meta(pattern=r"^\.?[A-Za-z0-9_][-._A-Za-z0-9]*$", max_length=253)]
+"""The name of a file, without a folder."""
 
 Image = Annotated[
     str,

@@ -71,6 +71,22 @@ EDITS = {
         {"backend", "backend-autoscaler"},
     ),
     "an environment variable": ({"backend.env": {"MY_SETTING": "on"}}, CONFIG),
+    "a variable out of a Secret": (
+        {"backend.secretEnv": {"OPENAI_API_KEY": {"secretName": "providers", "key": "openai"}}},
+        {"bootstrap", "backend"},
+    ),
+    "a Secret's keys as variables": (
+        {"backend.secretEnvFrom": [{"secretName": "crm", "prefix": "CRM_"}]},
+        {"bootstrap", "backend"},
+    ),
+    "a file out of a Secret": (
+        {"backend.secretFiles": {"ca.pem": {"secretName": "authority", "key": "ca.pem"}}},
+        {"bootstrap", "backend"},
+    ),
+    "an identity of a cloud": (
+        {"backend.serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "some-role"}}},
+        {"backend-account"},
+    ),
     "more memory for the backend": ({"backend.resources.limits.memory": "5Gi"}, {"bootstrap", "backend"}),
     "another probe path": ({"backend.probes": {"readiness": "/health"}}, {"backend"}),
     "no documentation": ({"surfaces.docs": None}, DOCS),
@@ -198,6 +214,14 @@ VALUES: dict[str, dict[str, Any]] = {
             "scale": {"replicas": 37},
             "resources": _resources(71),
             "env": {"SOME_SETTING": "some-value"},
+            "secretEnv": {
+                "SOME_API_KEY": {"secretName": "some-provider", "key": "some-api-key", "version": "word-one"}
+            },
+            "secretEnvFrom": [{"secretName": "some-crm", "prefix": "SOME_CRM_", "version": "word-two"}],
+            "secretFiles": {
+                "some-file.pem": {"secretName": "some-files", "key": "some-pem", "version": "word-three"}
+            },
+            "serviceAccount": {"annotations": {"some-cloud.example/role": "some role"}},
             "longestFlowSeconds": 1311,
             "preStopSeconds": 97,
             "probes": {path: f"/some-{path}" for path in ("startup", "readiness", "liveness")},
@@ -274,20 +298,46 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "backend": {"scale": {"min": 61, "max": 62, "cpuPercent": 73}},
         "database": {
-            "external": {"secretName": "some-database", "key": "some-database-url"},
+            "external": {"secretName": "some-database", "key": "some-database-url", "version": "word-four"},
             "maxConnections": 9312,
         },
-        "cache": {"external": {"secretName": "some-cache", "key": "some-cache-url"}},
+        "cache": {"external": {"secretName": "some-cache", "key": "some-cache-url", "version": "word-five"}},
         "storage": {"existingClaim": "some-claim", "accessMode": "ReadWriteMany"},
         "secretKey": {
             "existing": {"secretName": "some-key", "key": "some-key-file", "version": "some-version"}
         },
-        "superuser": {"password": {"secretName": "some-password", "key": "some-password-key"}},
+        "superuser": {
+            "password": {"secretName": "some-password", "key": "some-password-key", "version": "word-six"}
+        },
         "backup": {"schedule": "0 3 * * *", "existingClaim": "some-backup-claim"},
         "network": {
             "edgeNamespace": "some-gateways",
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7534]}],
         },
+    },
+    "state outside the cluster, by its address": {
+        "database": {
+            "external": {
+                "host": "some-database.test",
+                "port": 7541,
+                "name": "some_database",
+                "secretName": "some-database",
+                "userKey": "some-user",
+                "passwordKey": "some-word",
+                "sslMode": "verify-ca",
+                "version": "word-seven",
+            }
+        },
+        "cache": {
+            "external": {
+                "host": "some-redis.test",
+                "port": 7542,
+                "secretName": "some-cache",
+                "passwordKey": "some-cache-word",
+                "version": "word-eight",
+            }
+        },
+        "network": {"edgeNamespace": "traefik", "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}]},
     },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
 }

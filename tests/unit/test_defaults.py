@@ -76,7 +76,7 @@ def test_backups_default_to_the_stack_files_defaults():
     assert arguments.backup(file, "ns", storage=ANY, database=URL) == BackupArgs(
         workload=workload("postgres", backup.RESOURCES),
         storage=ANY,
-        database_url=URL.url,
+        database=URL,
         images=[IMAGES["backend"], IMAGES["postgres"]],
         schedule="0 3 * * *",
     )

@@ -15,8 +15,8 @@ from tests.unit.recorder import Program, plain, run
 
 
 def sections_below(kind: Any) -> list[type[Section]]:
-    """Sections that a key holds, alone, as one of several or in a list."""
-    if get_origin(kind) in (Annotated, tuple):
+    """Sections that a key holds, alone, as one of several, in a list or by names of the operator's own."""
+    if get_origin(kind) in (Annotated, tuple, dict):
         return [section for inner in get_args(kind) for section in sections_below(inner)]
     return sections_of(kind)
 
@@ -26,7 +26,8 @@ def paths(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
     for key, field in keys(section).items():
         below = sections_below(field.type)
         for inner in below:
-            yield from paths(inner, f"{above}{key}.")
+            named = ".*" if get_origin(field.type) is dict else ""
+            yield from paths(inner, f"{above}{key}{named}.")
         if not below:
             yield f"{above}{key}"
 
@@ -34,6 +35,7 @@ def paths(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
 PATHS = set(paths())
 NOT_NEW = {
     ("edge.ingress.className", "traefik"),
+    ("network.edgeNamespace", "traefik"),
     ("backup.schedule", "0 3 * * *"),
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),
@@ -46,6 +48,10 @@ def values(sections: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(sections, list):
         for item in sections:
             yield from values(item, path)
+    elif isinstance(sections, dict) and any(known.startswith(f"{path}.*.") for known in PATHS):
+        for name, value in sections.items():
+            yield f"{path}.*.key", name
+            yield from values(value, f"{path}.*")
     elif isinstance(sections, dict) and path not in PATHS:
         for key, value in sections.items():
             yield from values(value, f"{path}.{key}".lstrip("."))
