@@ -25,7 +25,7 @@ from components.frontend import FrontendArgs
 from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
-from components.network import NetworkArgs, Range
+from components.network import Destination, NetworkArgs, Peer
 from components.pods import Identity, Pods, Resources, Toleration, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
@@ -321,9 +321,27 @@ def network(
             proxy_inside=is_backend(_backend_url(settings), settings.namespace.name),
         ),
         close_namespace=settings.namespace.create,
-        edge_namespace=own.edge_namespace,
-        ranges=tuple(Range(cidr=row.cidr, ports=row.ports) for row in own.egress),
+        edge=_peers(own.edge),
+        dns=_peers(own.dns),
+        callers=_peers(own.callers),
+        monitoring=_peers(own.monitoring),
+        egress=tuple(Destination(peer=_peer(row), ports=row.ports) for row in own.egress),
+        acme=_issues(settings),
     )
+
+
+def _peers(rows: Sequence[sections.Peer]) -> tuple[Peer, ...]:
+    return tuple(map(_peer, rows))
+
+
+def _peer(row: sections.Peer) -> Peer:
+    return Peer(namespace=row.namespace, labels=row.labels, cidr=row.cidr)
+
+
+def _issues(settings: Settings) -> bool:
+    """Whether an issuer makes the certificate of any host."""
+    hosts = settings.surfaces.present().values()
+    return bool(settings.edge.ingress and settings.edge.issuer) and any(row.tls is None for row in hosts)
 
 
 def protection(settings: Settings, everything: Sequence[pulumi.Resource]) -> ProtectionArgs:

@@ -10,9 +10,13 @@ EDGE = "edge"
 """The ingress controller or the Gateway, and the public hosts behind it."""
 INTERNET = "internet"
 """Web servers outside the cluster."""
-RANGES = "ranges"
-"""The ranges that the stack file names: external state, model servers, proxies."""
-OUTSIDE = frozenset({EDGE, INTERNET, RANGES})
+CALLERS = "callers"
+"""Clients inside the cluster, past every public host."""
+MONITORING = "monitoring"
+"""Whoever scrapes metrics."""
+EGRESS = "egress"
+"""The destinations that the stack file names: external state, model servers, proxies."""
+OUTSIDE = frozenset({EDGE, INTERNET, CALLERS, MONITORING, EGRESS})
 
 
 class Connection(NamedTuple):
@@ -30,11 +34,15 @@ STATE = (
     Connection(names.BOOTSTRAP, names.DATABASE, names.DATABASE_PORT),
     Connection(names.BOOTSTRAP, names.CACHE, names.CACHE_PORT),
     Connection(names.BACKUP, names.DATABASE, names.DATABASE_PORT),
-    Connection(names.BACKEND, RANGES),
-    Connection(names.BOOTSTRAP, RANGES),
-    Connection(names.BACKUP, RANGES),
+    Connection(names.BACKEND, EGRESS),
+    Connection(names.BOOTSTRAP, EGRESS),
+    Connection(names.BACKUP, EGRESS),
 )
 FLOWS = (Connection(names.BACKEND, INTERNET),)
+CLIENTS = (
+    Connection(CALLERS, names.BACKEND, names.BACKEND_PORT),
+    Connection(MONITORING, names.BACKEND, names.BACKEND_PORT),
+)
 PROXY_INSIDE = (Connection(names.FRONTEND, names.BACKEND, names.BACKEND_PORT),)
 """A web UI whose server proxies to the backend's Service."""
 PROXY_OUTSIDE = (Connection(names.FRONTEND, EDGE), Connection(names.FRONTEND, INTERNET))
@@ -51,7 +59,9 @@ def connections(
     proxy = PROXY_INSIDE if proxy_inside else PROXY_OUTSIDE
     edge = [Connection(EDGE, component) for component in public]
     known = OUTSIDE | set(components)
-    return tuple(row for row in (*STATE, *FLOWS, *proxy, *edge) if {row.source, row.target} <= known)
+    return tuple(
+        row for row in (*STATE, *FLOWS, *proxy, *edge, *CLIENTS) if {row.source, row.target} <= known
+    )
 
 
 def is_backend(url: str, namespace: str) -> bool:

@@ -1,7 +1,7 @@
 """NetworkPolicies: everything is closed, and each connection that is really made is opened."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pulumi
@@ -9,33 +9,57 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names
 from .component import Component
-from .connections import EDGE, INTERNET, RANGES, Connection
+from .connections import CALLERS, EDGE, EGRESS, INTERNET, MONITORING, Connection
 from .workloads import pods_of
 
-NOT_OUTSIDE = [
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    # Holds 169.254.169.254, where clouds hand out credentials of the node.
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-]
-"""Ranges that are never the internet: flows run code that users wrote."""
+NOT_OUTSIDE = {
+    "0.0.0.0/0": [
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        # Holds 169.254.169.254, where clouds hand out credentials of the node.
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    ],
+    "::/0": [
+        # Holds fd00:ec2::254, the same over IPv6.
+        "fc00::/7",
+        "fe80::/10",
+    ],
+}
+"""Ranges that are never the internet, by the range of all addresses of a family: flows run code that users wrote."""
 
 WEB_PORTS = (80, 443)
 # Policies see the port of the pod, not of the Service: CoreDNS listens on 5353 where it has no privilege.
 DNS_PORTS = (53, 5353)
 
+SOLVER = "acme-http01-solver"
+SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
+SOLVER_PORT = 8089
+"""cert-manager answers a challenge with a pod in the namespace of the route, labelled so, on this port."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Range:
-    """An IPv4 range and TCP ports in it."""
+class Peer:
+    """Pods of a namespace, or a range of addresses; exactly one of `namespace` and `cidr`."""
 
-    cidr: str
-    """The range in CIDR form."""
+    namespace: str | None = None
+    """Namespace of the pods."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels that the pods have; every pod of the namespace when empty."""
+    cidr: str | None = None
+    """IPv4 or IPv6 range in CIDR form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """A peer, and TCP ports of it."""
+
+    peer: Peer
+    """Pods or addresses."""
     ports: tuple[int, ...]
-    """Ports that are open in it."""
+    """Ports that are open there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +72,33 @@ class NetworkArgs:
     """Every component that has pods, and the port it listens on, if any."""
     connections: Sequence[Connection]
     """Who opens connections to whom; nothing else is open."""
+    dns: Sequence[Peer]
+    """Who answers names."""
     close_namespace: bool = True
     """Whether pods the stack does not know are closed as well: only in a namespace it made."""
-    edge_namespace: str | None = None
-    """Namespace of the ingress controller or the Gateway; needed by a connection with the edge."""
-    ranges: Sequence[Range] = ()
-    """Destinations that `RANGES` stands for."""
+    edge: Sequence[Peer] = ()
+    """Who carries public requests; needed by a connection with the edge."""
+    callers: Sequence[Peer] = ()
+    """Clients inside the cluster."""
+    monitoring: Sequence[Peer] = ()
+    """Who scrapes."""
+    egress: Sequence[Destination] = ()
+    """Destinations that `EGRESS` stands for."""
+    acme: bool = False
+    """Whether cert-manager answers challenges by HTTP inside the namespace."""
 
 
 class Rule(NamedTuple):
-    """A peer, and its open ports; None is all of them."""
+    """Peers, and their open ports; None is all of them."""
 
-    peer: k8s.networking.v1.NetworkPolicyPeerArgs
+    peers: list[k8s.networking.v1.NetworkPolicyPeerArgs]
     ports: list[k8s.networking.v1.NetworkPolicyPortArgs] | None
 
 
 class Network(Component):
     """One policy per component: closed in both directions but for the connections it is in.
 
-    A component that opens connections by name may ask the cluster's DNS, no other may.
+    A component that opens connections by name may ask whoever answers names, no other may.
     """
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -74,6 +106,15 @@ class Network(Component):
         if args.close_namespace:
             everything = k8s.meta.v1.LabelSelectorArgs()
             self._policy(f"{name}-closed", args.namespace, "closed", everything, ingress=[], egress=[])
+        if args.close_namespace and args.acme:
+            self._policy(
+                f"{name}-{SOLVER}",
+                args.namespace,
+                SOLVER,
+                k8s.meta.v1.LabelSelectorArgs(match_labels=SOLVER_LABELS),
+                ingress=[Rule(_all(args.edge), _ports(SOLVER_PORT))],
+                egress=[],
+            )
         for component in args.ports:
             self._policy(
                 f"{name}-{component}",
@@ -92,31 +133,42 @@ class Network(Component):
         component: str,
         selected: k8s.meta.v1.LabelSelectorArgs,
         *,
-        ingress: list[k8s.networking.v1.NetworkPolicyIngressRuleArgs],
-        egress: list[k8s.networking.v1.NetworkPolicyEgressRuleArgs],
+        ingress: list[Rule],
+        egress: list[Rule],
     ) -> None:
+        # A rule without peers would be open to everybody.
         k8s.networking.v1.NetworkPolicy(
             name,
             metadata=labels.metadata(component, namespace, name=names.prefixed(component)),
             spec=k8s.networking.v1.NetworkPolicySpecArgs(
-                pod_selector=selected, policy_types=["Ingress", "Egress"], ingress=ingress, egress=egress
+                pod_selector=selected,
+                policy_types=["Ingress", "Egress"],
+                ingress=[
+                    k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=rule.peers, ports=rule.ports)
+                    for rule in ingress
+                    if rule.peers
+                ],
+                egress=[
+                    k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=rule.peers, ports=rule.ports)
+                    for rule in egress
+                    if rule.peers
+                ],
             ),
             opts=self.child(),
         )
 
 
-def _ingress(args: NetworkArgs, component: str) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
+def _ingress(args: NetworkArgs, component: str) -> list[Rule]:
     return [
-        k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[_source(args, row)], ports=_open(args, row))
-        for row in args.connections
-        if row.target == component
+        Rule(_sources(args, row), _open(args, row)) for row in args.connections if row.target == component
     ]
 
 
-def _source(args: NetworkArgs, row: Connection) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    if row.source == EDGE:
-        return _edge(args)
-    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(row.source))
+def _sources(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    outside = {EDGE: args.edge, CALLERS: args.callers, MONITORING: args.monitoring}
+    if row.source == EDGE and not args.edge:
+        raise ValueError("edge is empty, and a connection with the edge needs it: name its peers")
+    return _all(outside[row.source]) if row.source in outside else [_pods(row.source)]
 
 
 def _open(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
@@ -124,33 +176,32 @@ def _open(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkP
     return _ports(port) if port else []
 
 
-def _egress(args: NetworkArgs, component: str) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+def _egress(args: NetworkArgs, component: str) -> list[Rule]:
     rules = [rule for row in args.connections if row.source == component for rule in _targets(args, row)]
     if rules:
-        rules.insert(0, Rule(_DNS, [*_ports(*DNS_PORTS, protocol="UDP"), *_ports(*DNS_PORTS)]))
-    return [k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=[rule.peer], ports=rule.ports) for rule in rules]
+        rules.insert(0, Rule(_all(args.dns), [*_ports(*DNS_PORTS, protocol="UDP"), *_ports(*DNS_PORTS)]))
+    return rules
 
 
 def _targets(args: NetworkArgs, row: Connection) -> list[Rule]:
     if row.target == EDGE:
-        # Its ports are the controller's own business: 8443 here, 443 there.
-        return [Rule(_edge(args), None)]
+        # Ports of a controller's pods are its own business: 8443 here, 443 there. Addresses are its public side.
+        pods = [peer for peer in args.edge if not peer.cidr]
+        addresses = [peer for peer in args.edge if peer.cidr]
+        return [Rule(_all(pods), None), Rule(_all(addresses), _ports(*WEB_PORTS))]
     if row.target == INTERNET:
-        return [Rule(_range("0.0.0.0/0", NOT_OUTSIDE), _ports(*WEB_PORTS))]
-    if row.target == RANGES:
-        return [Rule(_range(where.cidr), _ports(*where.ports)) for where in args.ranges]
-    peer = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(row.target))
-    return [Rule(peer, _open(args, row))]
-
-
-def _edge(args: NetworkArgs) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    if not args.edge_namespace:
-        raise ValueError("edge_namespace is None, and a connection with the edge needs it: name it")
-    return _namespace(args.edge_namespace)
+        return [Rule([_range(cidr, but) for cidr, but in NOT_OUTSIDE.items()], _ports(*WEB_PORTS))]
+    if row.target == EGRESS:
+        return [Rule([_peer(where.peer)], _ports(*where.ports)) for where in args.egress]
+    return [Rule([_pods(row.target)], _open(args, row))]
 
 
 def _ports(*ports: int, protocol: str = "TCP") -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
     return [k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol) for port in ports]
+
+
+def _pods(component: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(component))
 
 
 def _range(cidr: str, but: list[str] | None = None) -> k8s.networking.v1.NetworkPolicyPeerArgs:
@@ -159,13 +210,16 @@ def _range(cidr: str, but: list[str] | None = None) -> k8s.networking.v1.Network
     )
 
 
-def _namespace(
-    name: str, pods: k8s.meta.v1.LabelSelectorArgs | None = None
-) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+def _all(peers: Sequence[Peer]) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    return [_peer(peer) for peer in peers]
+
+
+def _peer(peer: Peer) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    if peer.cidr:
+        return _range(peer.cidr)
     return k8s.networking.v1.NetworkPolicyPeerArgs(
-        namespace_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": name}),
-        pod_selector=pods,
+        namespace_selector=k8s.meta.v1.LabelSelectorArgs(
+            match_labels={"kubernetes.io/metadata.name": peer.namespace or ""}
+        ),
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=peer.labels) if peer.labels else None,
     )
-
-
-_DNS = _namespace("kube-system", k8s.meta.v1.LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}))

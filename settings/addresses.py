@@ -27,3 +27,15 @@ def reaches_metadata(cidr: str) -> bool | None:
     if mapped := getattr(network.network_address, "ipv4_mapped", None):
         network = ip_network(f"{mapped}/{max(network.prefixlen - 96, 0)}", strict=False)
     return any(network.version == known.version and network.overlaps(known) for known in METADATA)
+
+
+WIDEST = {4: 8, 6: 16}
+"""Prefix length, by IP version, from which on a range can be a network that somebody runs."""
+PRIVATE = ip_network("fc00::/7")
+"""The one private range that is wider."""
+
+
+def is_internet(cidr: str) -> bool:
+    """Whether a range is a piece of the internet rather than a network."""
+    network = ip_network(cidr)
+    return network.prefixlen < WIDEST[network.version] and network != PRIVATE

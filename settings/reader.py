@@ -156,12 +156,9 @@ def _forms(kinds: list[type[Section]]) -> str:
 
 def unknown_key(section: str, key: str, known: list[str]) -> Problem:
     """The problem of a key that is none of the `known` ones. `section` is what its path begins with."""
-    if new := RENAMED.get(f"{section}{key}"):
+    if now := RENAMED.get(f"{section}{key}"):
         return Problem(
-            path=f"{section}{key}",
-            found="a key of an earlier version",
-            allowed=", ".join(known),
-            remedy=f"write {new}",
+            path=f"{section}{key}", found="a key of an earlier version", allowed=", ".join(known), remedy=now
         )
     nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
     return Problem(

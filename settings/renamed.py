@@ -1,6 +1,7 @@
-"""Keys of released versions that have another name now."""
+"""Keys of released versions that have another spelling now."""
 
 RENAMED = {
-    "images.pullSecret": "pods.pullSecrets: [NAME]",
+    "images.pullSecret": "write pods.pullSecrets: [NAME]",
+    "network.edgeNamespace": "write network.edge: [{namespace: NAME}] with the namespace that stood here",
 }
-"""By the old path: what to write instead."""
+"""By path of the key: the spelling of now, as the remedy of a refusal."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from detection.images import from_registry, full_name, is_fixed
 from detection.secrets import is_plain
-from settings.addresses import reaches_metadata
+from settings.addresses import is_internet, reaches_metadata
 from settings.annotations import annotation_problems
 from settings.autonaming import autonaming_problems
 from settings.environment import env_problems, prefix_problems, secret_env_problems
@@ -38,6 +38,7 @@ from settings.sections import (
     InClusterDatabase,
     Namespace,
     Network,
+    Peer,
     Pods,
     Protection,
     SecretKey,
@@ -583,7 +584,7 @@ def backups_have_a_volume_of_their_own(backup: Backup, storage: Storage) -> Iter
 
 @rule
 def namespace_is_the_stacks_own(namespace: Namespace, edge: Edge, network: Network) -> Iterator[Problem]:
-    edges = {network.edge_namespace, edge.gateway and edge.gateway.namespace}
+    edges = {*(peer.namespace for peer in network.edge), edge.gateway and edge.gateway.namespace}
     taken = namespace.name == "default" or namespace.name.startswith(("kube-", "openshift-"))
     if taken or namespace.name in edges:
         yield Problem(
@@ -596,25 +597,85 @@ def namespace_is_the_stacks_own(namespace: Namespace, edge: Edge, network: Netwo
 
 @rule
 def policies_know_the_edge(surfaces: Surfaces, network: Network) -> Iterator[Problem]:
-    if network.policies and surfaces.present() and network.edge_namespace is None:
+    if network.policies and surfaces.present() and not network.edge:
         yield Problem(
-            path="network.edgeNamespace",
-            found="closed network policies, behind which the edge could reach no pod",
-            allowed="the namespace of the ingress controller or Gateway",
-            remedy="set network.edgeNamespace, e.g. to traefik, or network.policies to false",
+            path="network.edge",
+            found="nothing, with closed network policies, behind which no public request reaches a pod",
+            allowed="the peers that carry public requests: {namespace, labels} of pods, {cidr} of addresses",
+            remedy="write network.edge, e.g. [{namespace: traefik}]; docs/clusters.md has it for each kind of cluster",
         )
 
 
 @rule
-def egress_keeps_out_of_metadata(network: Network) -> Iterator[Problem]:
-    for number, row in enumerate(network.egress):
-        if reaches_metadata(row.cidr):
+def peers_have_an_effect(surfaces: Surfaces, network: Network) -> Iterator[Problem]:
+    usual = Network()
+    for key, peers in network.peers().items():
+        if not network.policies and peers != getattr(usual, key):
             yield Problem(
-                path=f"network.egress[{number}].cidr",
-                found=f"{row.cidr}, which holds addresses that answer with the machine's own credentials",
-                allowed="ranges without loopback, link-local and the clouds' metadata addresses",
-                remedy="write the ranges of your own services, e.g. 10.20.0.0/16; the web is open on 80 and 443 already",
+                path=f"network.{key}",
+                found="peers, without the network policies that would let them through",
+                allowed="peers with network.policies: true",
+                remedy=f"remove network.{key}, or network.policies",
             )
+    if network.policies and network.edge and not surfaces.present():
+        yield Problem(
+            path="network.edge",
+            found="peers that carry public requests, and no surface to carry them to",
+            allowed="network.edge next to a surface",
+            remedy="add a row of surfaces, or write network.callers for clients inside the cluster",
+        )
+
+
+@rule
+def labels_are_of_pods(network: Network) -> Iterator[Problem]:
+    for path, peer in _peers(network):
+        if peer.labels and peer.cidr:
+            yield Problem(
+                path=f"{path}.labels",
+                found="labels of a range of addresses",
+                allowed="labels next to namespace: they select pods",
+                remedy="remove labels, or write the namespace of the pods instead of cidr",
+            )
+
+
+@rule
+def peers_are_named(network: Network) -> Iterator[Problem]:
+    for path, peer in _peers(network):
+        if peer.cidr and is_internet(peer.cidr) and not reaches_metadata(peer.cidr):
+            yield _wide(path, peer.cidr, "which is a piece of the internet and no network of somebody")
+
+
+@rule
+def peers_keep_out_of_metadata(network: Network) -> Iterator[Problem]:
+    for path, peer in _peers(network):
+        # A node's own cache of names, and the resolver of a cloud, answer at link-local addresses.
+        resolver = path.startswith("network.dns") and peer.cidr and _is_address(peer.cidr)
+        if peer.cidr and not resolver and reaches_metadata(peer.cidr):
+            yield _wide(
+                path, peer.cidr, "which holds addresses that answer with the machine's own credentials"
+            )
+
+
+def _peers(network: Network) -> Iterator[tuple[str, Peer]]:
+    """Every peer and its path."""
+    for key, peers in network.peers().items():
+        for number, peer in enumerate(peers):
+            yield f"network.{key}[{number}]", peer
+
+
+def _is_address(cidr: str) -> bool:
+    return cidr.endswith("/128" if ":" in cidr else "/32")
+
+
+def _wide(path: str, cidr: str, found: str) -> Problem:
+    return Problem(
+        path=f"{path}.cidr",
+        found=f"{cidr}, {found}",
+        allowed="ranges without loopback, link-local and the clouds' metadata addresses, "
+        "from /8 (IPv4) or /16 (IPv6) on",
+        remedy="write the ranges of your own services, e.g. 10.20.0.0/16 or fd00:20::/64; "
+        "the backend reaches the web on 80 and 443 already",
+    )
 
 
 @rule
@@ -624,8 +685,9 @@ def external_state_is_reachable(database: Database, cache: Cache, network: Netwo
         yield Problem(
             path="network.egress",
             found=f"an external {' and '.join(far)} behind policies that open only ports 80 and 443 outside",
-            allowed="the ranges and ports of state that others run",
-            remedy="write network.egress, e.g. [{cidr: 10.20.0.0/16, ports: [5432, 6379]}]",
+            allowed="the peers and ports of state that others run",
+            remedy="write network.egress, e.g. [{cidr: 10.20.0.0/16, ports: [5432, 6379]}], or "
+            "[{namespace: databases, ports: [5432]}] for pods of this cluster; docs/clusters.md says which",
         )
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -60,8 +60,14 @@ def _shape(kind: Any, default: Any, definitions: dict[str, Schema]) -> Schema:
     if sections_of(kind):
         # What is left out of a section with a default comes from that.
         return _section(kind, type(default) is kind, definitions)
-    if get_origin(kind) is tuple and sections_of(get_args(kind)[0]):
-        return {"type": "array", "items": _shape(get_args(kind)[0], None, definitions)}
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if get_origin(bare) is tuple and sections_of(get_args(bare)[0]):
+        fewest = [constraint.min_length for constraint in getattr(kind, "__metadata__", ())]
+        return {
+            "type": "array",
+            "items": _shape(get_args(bare)[0], None, definitions),
+            **({"minItems": fewest[0]} if fewest else {}),
+        }
     schema = msgspec.json.schema(kind)
     if get_origin(kind) is dict:
         schema["additionalProperties"] = _shape(get_args(kind)[1], None, definitions)

@@ -605,13 +605,24 @@ class Backup(Workload, frozen=True):
     """Requests and limits."""
 
 
-class Egress(Section, frozen=True):
-    """A destination the backend may reach beyond the public internet."""
+class Peer(OneOf, frozen=True):
+    """Pods of a namespace, or a range of addresses."""
 
-    cidr: Cidr
-    """IPv4 range."""
+    alternatives: ClassVar = ("namespace", "cidr")
+
+    namespace: Name | None = None
+    """Namespace of the pods. Pods on the network of their node are addresses instead."""
+    labels: dict[AnnotationKey, LabelValue] = {}
+    """Labels that the pods have; every pod of the namespace when left out."""
+    cidr: Cidr | None = None
+    """IPv4 or IPv6 range, for whatever is no pod of this cluster."""
+
+
+class Egress(Peer, frozen=True, kw_only=True):
+    """A destination of backend, bootstrap and backup beyond the public internet."""
+
     ports: Annotated[tuple[Port, ...], Meta(min_length=1)]
-    """TCP ports."""
+    """TCP ports, as the pods or the addresses themselves have them."""
 
 
 class Network(Section, frozen=True):
@@ -619,10 +630,23 @@ class Network(Section, frozen=True):
 
     policies: bool = True
     """Whether the stack closes its namespace with NetworkPolicies."""
-    edge_namespace: Name | None = None
-    """Namespace whose pods are the ingress controller or Gateway."""
+    edge: tuple[Peer, ...] = ()
+    """Who carries public requests to the pods: an ingress controller, a Gateway, a load balancer's addresses."""
+    dns: Annotated[tuple[Peer, ...], Meta(min_length=1)] = (
+        Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}),
+        Peer(cidr="169.254.20.10/32"),
+    )
+    """Who answers names, on ports 53 and 5353 over UDP and TCP: the cluster's DNS, and NodeLocal DNSCache."""
+    callers: tuple[Peer, ...] = ()
+    """Who else may call the backend's port: clients inside the cluster, past every public host."""
+    monitoring: tuple[Peer, ...] = ()
+    """Who scrapes the backend's port."""
     egress: tuple[Egress, ...] = ()
-    """Further destinations of the backend, e.g. a database in a private range."""
+    """Further destinations of backend, bootstrap and backup, e.g. a database in a private range."""
+
+    def peers(self) -> dict[str, tuple[Peer, ...]]:
+        """Every list of peers by its key."""
+        return {key: getattr(self, key) for key in ("edge", "dns", "callers", "monitoring", "egress")}
 
 
 class Protection(Section, frozen=True):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -207,15 +207,27 @@ Size = Annotated[
 """The size of a volume or of a part of a node's disk."""
 
 
-def _is_ipv4_range(text: str) -> bool:
+LabelValue = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")]
+"""The value of a label."""
+
+
+def _is_range(text: str) -> bool:
+    # Python also reads bare addresses, netmasks and zones, which Kubernetes refuses.
+    if not re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]{1,3}", text):
+        return False
     try:
-        return isinstance(ip_network(text), IPv4Network)
+        network = ip_network(text)
     except ValueError:
         return False
+    return getattr(network.network_address, "ipv4_mapped", None) is None
 
 
 Cidr = Annotated[
-    str, words("an IPv4 range in CIDR form without host bits, such as 10.20.0.0/16", _is_ipv4_range)
+    str,
+    words(
+        "an IPv4 or IPv6 range in CIDR form without host bits, such as 10.20.0.0/16 or fd00:20::/64",
+        _is_range,
+    ),
 ]
 
 

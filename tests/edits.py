@@ -101,7 +101,10 @@ EDITS = {
         {"surfaces.api": None, "surfaces.app": None},
         API | UI | CONFIG | {"network-backend"},
     ),
-    "nothing public": ({"surfaces": None, "edge": None}, API | UI | DOCS | CONFIG | {"network-backend"}),
+    "nothing public": (
+        {"surfaces": None, "edge": None, "network.edge": None},
+        API | UI | DOCS | CONFIG | {"network-backend", "network-acme-http01-solver"},
+    ),
     "another host for the documentation": (
         {"surfaces.docs.host": "manual.skillflaw.test"},
         {"edge-docs"},
@@ -114,7 +117,19 @@ EDITS = {
     "all of the API": ({"surfaces.api.allow": ["health", "management"]}, {"edge-api"}),
     "a certificate": ({"surfaces.api.tls": {"secretName": "api-tls"}}, {"edge-api"}),
     "another issuer": ({"edge.issuer": "letsencrypt"}, {"edge-api", "edge-app", "edge-docs"}),
-    "no issuer": ({"edge.issuer": None}, {"edge-api", "edge-app", "edge-docs"}),
+    "no issuer": (
+        {"edge.issuer": None},
+        {"edge-api", "edge-app", "edge-docs", "network-acme-http01-solver"},
+    ),
+    "a client inside the cluster": ({"network.callers": [{"namespace": "shop"}]}, {"network-backend"}),
+    "another resolver": (
+        {"network.dns": [{"cidr": "10.96.0.10/32"}]},
+        {"network-backend", "network-bootstrap", "network-backup", "network-frontend"},
+    ),
+    "another edge": (
+        {"network.edge": [{"cidr": "10.30.0.0/24"}]},
+        {"network-backend", "network-frontend", "network-docs", "network-acme-http01-solver"},
+    ),
     "a bigger pool": ({"database.poolSize": 6}, CONFIG),
     "more connections": ({"database.maxConnections": 200}, {"database"}),
     "more memory for the cache": (
@@ -280,7 +295,23 @@ VALUES: dict[str, dict[str, Any]] = {
             "className": "some-backup-class",
             "resources": _resources(75),
         },
-        "network": {"edgeNamespace": "some-edge", "egress": [{"cidr": "10.77.0.0/16", "ports": [7533]}]},
+        "network": {
+            key: [
+                {"namespace": f"some-{key}", "labels": {"some-label": f"some-pods-of-{key}"}},
+                {"cidr": f"10.7{number}.0.0/16"},
+            ]
+            for number, key in enumerate(("edge", "dns", "callers", "monitoring"))
+        }
+        | {
+            "egress": [
+                {
+                    "namespace": "some-egress",
+                    "labels": {"some-label": "some-pods-of-egress"},
+                    "ports": [7533],
+                },
+                {"cidr": "fd77::/64", "ports": [7534]},
+            ]
+        },
     },
     "state outside the cluster, routes by Gateway": {
         "pods": {
@@ -311,7 +342,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "backup": {"schedule": "0 3 * * *", "existingClaim": "some-backup-claim"},
         "network": {
-            "edgeNamespace": "some-gateways",
+            "edge": [{"namespace": "some-gateways"}],
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7534]}],
         },
     },
@@ -353,7 +384,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "edge.awaitAddress": {"edge.awaitAddress": True},
     "storage.accessMode": {"storage.accessMode": "ReadWriteOnce", "backend.scale.replicas": 1},
     "cache.none": {"cache": {"none": True}, "backend.scale.replicas": 1},
-    "network.policies": {"network.policies": False},
+    "network.policies": {"network": {"policies": False}},
     "protection.enabled": {
         "protection.enabled": True,
         "backup.schedule": "0 3 * * *",

@@ -22,7 +22,7 @@ STAGING = {
     "database": {"inCluster": {"size": "1Gi", "className": "local"}},
     "cache": {"inCluster": {"memory": "128Mi"}},
     "storage": {"size": "1Gi", "className": "shared", "accessMode": "ReadWriteMany"},
-    "network": {"edgeNamespace": "traefik"},
+    "network": {"edge": [{"namespace": "traefik"}]},
     "protection": {"enabled": False},
 }
 """The guide's topology without its documentation, and without a stack file, so that no edit of one renews the fixtures."""

@@ -32,6 +32,10 @@ def released(
         stack.sections = {
             key.removeprefix("skillflaw:"): section for key, section in config.items() if "skillflaw:" in key
         }
+        # As the refusal of the released key says.
+        network = stack.sections["network"]
+        if namespace := network.pop("edgeNamespace", None):
+            network["edge"] = [{"namespace": namespace}]
         stack.pulumi("stack", "import", f"--file={request.param / 'state.json'}", f"--stack={stack.name}")
         # Who is not let in is shown what the program and the state say; whoever is let in, that the objects are missing.
         kubeconfig = json.loads(SIMULATED.kubeconfig.read_text())

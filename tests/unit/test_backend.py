@@ -219,7 +219,7 @@ EXTERNAL = {
     "secretKey": {"existing": {"secretName": "their-key", "key": "fernet", "version": "2026-11"}},
     "superuser": {"password": {"secretName": "their-admin", "key": "word"}},
     "network": {
-        "edgeNamespace": "traefik",
+        "edge": [{"namespace": "traefik"}],
         "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],
     },
 }

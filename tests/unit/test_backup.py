@@ -59,7 +59,10 @@ def test_a_backup_of_an_external_database_needs_the_image_whose_tools_make_it():
     external = {
         "images": images,
         "database": {"external": {"secretName": "db", "key": "url"}},
-        "network": {"edgeNamespace": "traefik", "egress": [{"cidr": "10.20.0.0/16", "ports": [5432]}]},
+        "network": {
+            "edge": [{"namespace": "traefik"}],
+            "egress": [{"cidr": "10.20.0.0/16", "ports": [5432]}],
+        },
     }
     with pytest.raises(SettingsError) as refused:
         parse(stack | external, set())

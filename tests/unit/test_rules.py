@@ -24,7 +24,7 @@ SAFE = {
     "database": {"external": {"secretName": "db", "key": "url"}},
     "cache": {"external": {"secretName": "redis", "key": "url"}},
     "network": {
-        "edgeNamespace": "ingress-nginx",
+        "edge": [{"namespace": "ingress-nginx"}],
         "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],
     },
 }
@@ -106,7 +106,7 @@ REFUSED = {
         "storage.existingClaim",
     ),
     "namespace_is_the_stacks_own": ({"namespace": {"name": "kube-system"}}, "namespace.name"),
-    "egress_keeps_out_of_metadata": (
+    "peers_keep_out_of_metadata": (
         {
             "network": SAFE["network"]
             | {
@@ -138,9 +138,24 @@ REFUSED = {
     ),
     "policies_know_the_edge": (
         {"network": {"egress": SAFE["network"]["egress"]}},
-        "network.edgeNamespace",
+        "network.edge",
     ),
-    "external_state_is_reachable": ({"network": {"edgeNamespace": "ingress-nginx"}}, "network.egress"),
+    "peers_have_an_effect": (
+        {"surfaces": {}, "network": SAFE["network"]},
+        "network.edge",
+    ),
+    "labels_are_of_pods": (
+        {"network": SAFE["network"] | {"callers": [{"cidr": "10.30.0.0/16", "labels": {"app": "shop"}}]}},
+        "network.callers[0].labels",
+    ),
+    "peers_are_named": (
+        {"network": SAFE["network"] | {"monitoring": [{"cidr": "16.0.0.0/5"}]}},
+        "network.monitoring[0].cidr",
+    ),
+    "external_state_is_reachable": (
+        {"network": {"edge": [{"namespace": "ingress-nginx"}]}},
+        "network.egress",
+    ),
     "gateway_brings_its_own_certificates": (
         {"edge": {"gateway": {"name": "public", "namespace": "edge"}, "issuer": "letsencrypt"}},
         "edge.issuer",

@@ -18,6 +18,8 @@ def exposed(request):
     config = stack_file("lab") | {"surfaces": {name: {"host": HOSTS[name]} for name in request.param}}
     if "app" in request.param and "api" not in request.param:
         config["frontend"] = config["frontend"] | {"backendUrl": "http://skillflaw-backend:7860"}
+    if not request.param:
+        config["network"] = {}
     return request.param, run(config)
 
 
