@@ -267,7 +267,13 @@ def edge(
     if surfaces.docs:
         paths["docs"] = all_paths(by_component[names.DOCS])
     routes = {
-        name: Route(host=row.host, paths=paths[name], tls_secret=row.tls.secret_name if row.tls else None)
+        name: Route(
+            host=row.host,
+            paths=paths[name],
+            tls_secret=row.tls.secret_name if row.tls else None,
+            tls_at_edge=bool(row.tls and row.tls.at_edge),
+            annotations=row.annotations,
+        )
         for name, row in surfaces.present().items()
     }
     if own.ingress:
@@ -291,6 +297,7 @@ def edge(
         gateway_namespace=gateway.namespace,
         listener=gateway.listener,
         redirect_listener=gateway.redirect_listener,
+        timeouts=gateway.timeouts,
     )
 
 

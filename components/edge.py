@@ -54,6 +54,10 @@ class Route:
     """Everything that is open; whatever is not answers 404."""
     tls_secret: str | None = None
     """An existing Secret with the host's own certificate."""
+    tls_at_edge: bool = False
+    """Whether a load balancer in front of the cluster terminates TLS."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Extra annotations of this route."""
 
 
 @dataclass(frozen=True, kw_only=True)

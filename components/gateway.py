@@ -27,6 +27,8 @@ class GatewayEdgeArgs(EdgeArgs):
     """Its listener that terminates TLS."""
     redirect_listener: str | None = None
     """Its plain listener, whose requests are redirected to HTTPS."""
+    timeouts: bool = True
+    """Whether rules carry `timeouts`; GKE's Gateways reject a route that has them."""
 
 
 class GatewayEdge(Component):
@@ -70,7 +72,7 @@ class GatewayEdge(Component):
                 surface,
                 args.namespace,
                 name=names.prefixed(surface),
-                annotations={**awaited, **args.annotations},
+                annotations={**awaited, **args.annotations, **route.annotations},
             ),
             spec={
                 "parentRefs": [
@@ -89,6 +91,6 @@ def _rule(args: GatewayEdgeArgs, path: Path) -> dict[str, object]:
     kind = {"Prefix": "PathPrefix", "Exact": "Exact"}[path.kind]
     return {
         "matches": [{"path": {"type": kind, "value": path.path}}],
-        "timeouts": {"request": seconds, "backendRequest": seconds},
+        **({"timeouts": {"request": seconds, "backendRequest": seconds}} if args.timeouts else {}),
         "backendRefs": [{"name": path.target.service, "port": path.target.port}],
     }

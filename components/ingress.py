@@ -36,7 +36,9 @@ class IngressEdge(Component):
                 ),
                 spec=k8s.networking.v1.IngressSpecArgs(
                     ingress_class_name=args.class_name,
-                    tls=[
+                    tls=None
+                    if route.tls_at_edge
+                    else [
                         k8s.networking.v1.IngressTLSArgs(
                             hosts=[route.host], secret_name=_certificate(args, surface, route)
                         )
@@ -84,11 +86,12 @@ def _annotations(args: IngressEdgeArgs, route: Route) -> dict[str, str]:
         "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
         "nginx.ingress.kubernetes.io/proxy-body-size": "1024m",
     }
-    issued = args.issuer if not route.tls_secret else None
+    issued = None if route.tls_secret or route.tls_at_edge else args.issuer
     return {
         **nginx,
         **({"cert-manager.io/cluster-issuer": issued} if issued else {}),
         # Not every controller publishes an address; waiting for one must be asked for.
         **({} if args.await_address else labels.SKIP_AWAIT),
         **args.annotations,
+        **route.annotations,
     }

@@ -246,8 +246,9 @@ def protected_hosts_have_certificates(
             yield Problem(
                 path=f"surfaces.{name}.tls",
                 found="nothing, so the controller's default certificate would serve the host",
-                allowed="surfaces.*.tls.secretName or edge.issuer under protection",
-                remedy=f"set edge.issuer, or surfaces.{name}.tls.secretName to a kubernetes.io/tls Secret",
+                allowed="surfaces.*.tls or edge.issuer under protection",
+                remedy=f"set edge.issuer, or surfaces.{name}.tls.secretName to a kubernetes.io/tls Secret, "
+                f"or surfaces.{name}.tls: {{atEdge: true}} where a load balancer has the certificate",
             )
 
 
@@ -375,8 +376,14 @@ def account_annotations_are_the_clouds(backend: Backend) -> Iterator[Problem]:
 
 
 @rule
-def annotations_are_the_edges_own(edge: Edge, protection: Protection) -> Iterator[Problem]:
-    yield from annotation_problems("edge.annotations", edge.annotations, protected=protection.enabled)
+def annotations_are_the_edges_own(
+    edge: Edge, surfaces: Surfaces, protection: Protection
+) -> Iterator[Problem]:
+    given = {"edge.annotations": edge.annotations} | {
+        f"surfaces.{name}.annotations": row.annotations for name, row in surfaces.present().items()
+    }
+    for path, annotations in given.items():
+        yield from annotation_problems(path, annotations, protected=protection.enabled)
 
 
 @rule

@@ -198,11 +198,15 @@ class Pods(WorkloadPods, frozen=True):
     """Authorities that backend, bootstrap and backup trust when they open TLS."""
 
 
-class Tls(Section, frozen=True):
+class Tls(OneOf, frozen=True):
     """The certificate of one host."""
 
-    secret_name: ObjectName
+    alternatives: ClassVar = ("secret_name", "at_edge")
+
+    secret_name: ObjectName | None = None
     """Existing Secret of type kubernetes.io/tls."""
+    at_edge: Annotated[bool, Meta(extra_json_schema={"const": True}), words("true", bool)] | None = None
+    """The load balancer in front of the cluster has the certificate and terminates TLS."""
 
 
 class Surface(Section, frozen=True):
@@ -212,6 +216,8 @@ class Surface(Section, frozen=True):
     """Public host name."""
     tls: Tls | None = None
     """The host's own certificate. Without it: `edge.issuer`, or the controller's default certificate."""
+    annotations: dict[AnnotationKey, Text] = {}
+    """Extra annotations of this host's route; they win over `edge.annotations`."""
 
 
 PathGroup = Literal["health", "run", "responses", "mcp", "management"]
@@ -268,6 +274,8 @@ class GatewayEdge(Section, frozen=True):
     """Its listener (sectionName) that terminates TLS and names the certificates."""
     redirect_listener: Name | None = None
     """Its plain listener, whose requests are redirected to HTTPS; left out when the Gateway has none."""
+    timeouts: bool = True
+    """Whether routes carry `timeouts`; false where the implementation rejects the field."""
 
 
 class Edge(Section, frozen=True):

@@ -218,7 +218,11 @@ VALUES: dict[str, dict[str, Any]] = {
         }
         | {"trust": {"configMapName": "some-bundle", "key": "some-bundle.crt"}},
         "surfaces": {
-            name: {"host": f"some-{name}.test", "tls": {"secretName": f"some-{name}-tls"}}
+            name: {
+                "host": f"some-{name}.test",
+                "tls": {"secretName": f"some-{name}-tls"},
+                "annotations": {f"some/annotation-of-{name}": f"some words of {name}"},
+            }
             for name in ("api", "app", "docs")
         },
         "edge": {"ingress": {"className": "some-class"}, "annotations": {"some/annotation": "some words"}},
@@ -381,6 +385,13 @@ CHOICES: dict[str, dict[str, Any]] = {
     "docs.readOnlyRoot": {"docs.readOnlyRoot": False},
     "images.pullPolicy": {"images.pullPolicy": "Always"},
     "surfaces.api.allow": {"surfaces.api.allow": ["run"]},
+    **{
+        f"surfaces.{name}.tls.atEdge": {f"surfaces.{name}.tls": {"atEdge": True}}
+        for name in ("api", "app", "docs")
+    },
+    "edge.gateway.timeouts": {
+        "edge": {"gateway": {"name": "public", "namespace": "traefik", "timeouts": False}},
+    },
     "edge.awaitAddress": {"edge.awaitAddress": True},
     "storage.accessMode": {"storage.accessMode": "ReadWriteOnce", "backend.scale.replicas": 1},
     "cache.none": {"cache": {"none": True}, "backend.scale.replicas": 1},

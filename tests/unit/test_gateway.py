@@ -64,6 +64,25 @@ def test_routes_outlast_the_longest_flow():
             assert rule["timeouts"] == {"request": "135s", "backendRequest": "135s"}
 
 
+def test_an_implementation_that_rejects_timeouts_gets_none():
+    program = routed(gateway=GATEWAY | {"timeouts": False})
+    rules = [rule for route in program.of("HTTPRoute") for rule in route.inputs["spec"]["rules"]]
+    assert rules
+    assert all("timeouts" not in rule for rule in rules)
+
+
+def test_annotations_of_a_host_are_on_its_route_alone():
+    surfaces = stack_file("lab")["surfaces"]
+    surfaces["app"]["annotations"] = {"some/annotation": "of the web UI"}
+    program = run(stack_file("lab") | {"surfaces": surfaces, "edge": {"gateway": GATEWAY}})
+    annotated = {
+        route.name
+        for route in program.of("HTTPRoute")
+        if "some/annotation" in route.inputs["metadata"].get("annotations", {})
+    }
+    assert annotated == {"edge-app"}
+
+
 def test_acceptance_is_awaited_only_when_asked():
     def waits(program: Program) -> set[bool]:
         return {

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from settings.load import parse
+from settings.problems import SettingsError
 from tests.stack_files import stack_file
 from tests.unit.recorder import run
 
@@ -126,6 +128,36 @@ def test_a_hosts_own_certificate_wins_over_the_issuer():
     ingress = api_ingress({"tls": {"secretName": "mine"}}, {"issuer": "letsencrypt"})
     assert "cert-manager.io/cluster-issuer" not in ingress["metadata"]["annotations"]
     assert ingress["spec"]["tls"][0]["secretName"] == "mine"
+
+
+def test_a_load_balancer_with_the_certificate_leaves_the_cluster_none_to_make():
+    ingress = api_ingress({"tls": {"atEdge": True}}, {"issuer": "letsencrypt"})
+    assert "cert-manager.io/cluster-issuer" not in ingress["metadata"]["annotations"]
+    assert "tls" not in ingress["spec"]
+
+
+@pytest.mark.parametrize("tls", [{}, {"atEdge": False}, {"atEdge": True, "secretName": "mine"}])
+def test_a_certificate_is_in_one_place(tls):
+    config = stack_file("lab")
+    config["surfaces"]["api"]["tls"] = tls
+    with pytest.raises(SettingsError, match=r"surfaces\.api\.tls"):
+        parse(config, set())
+
+
+def test_annotations_of_a_host_win_and_are_of_no_other_host():
+    config = stack_file("lab")
+    config["edge"]["annotations"] = {"some/annotation": "of all"}
+    config["surfaces"]["app"]["annotations"] = {"some/annotation": "of the web UI"}
+    program = run(config)
+    said = {it.name: it.inputs["metadata"]["annotations"]["some/annotation"] for it in program.of("Ingress")}
+    assert said == {"edge-api": "of all", "edge-app": "of the web UI", "edge-docs": "of all"}
+
+
+def test_annotations_of_a_host_are_held_against_the_same_rules():
+    config = stack_file("lab")
+    config["surfaces"]["app"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+    with pytest.raises(SettingsError, match=r"surfaces\.app\.annotations"):
+        parse(config, set())
 
 
 def test_an_address_is_awaited_only_when_asked():
