@@ -89,7 +89,7 @@ def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs 
     """Arguments of the in-cluster database, or a reference to an external one."""
     own = settings.database.in_cluster
     if not own:
-        external: sections.ExternalDatabase | sections.DatabaseAddress = _ruled(settings.database.external)
+        external = cast(sections.ExternalDatabase | sections.DatabaseAddress, settings.database.external)
         return _external_database(external)
     return InClusterDatabaseArgs(
         workload=_workload(settings, namespace, settings.images.postgres, own, _resources(own.resources)),

@@ -620,7 +620,7 @@ class Peer(OneOf, frozen=True):
 
     namespace: Name | None = None
     """Namespace of the pods. Pods on the network of their node are addresses instead."""
-    labels: dict[AnnotationKey, LabelValue] = {}
+    labels: dict[LabelKey, LabelValue] = {}
     """Labels that the pods have; every pod of the namespace when left out."""
     cidr: Cidr | None = None
     """IPv4 or IPv6 range, for whatever is no pod of this cluster."""

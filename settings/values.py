@@ -207,10 +207,6 @@ Size = Annotated[
 """The size of a volume or of a part of a node's disk."""
 
 
-LabelValue = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")]
-"""The value of a label."""
-
-
 def _is_range(text: str) -> bool:
     # Python also reads bare addresses, netmasks and zones, which Kubernetes refuses.
     if not re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]{1,3}", text):

@@ -24,3 +24,11 @@ def filled_in(name: str) -> dict[str, Any]:
         for key, value in config["images"].items()
     }
     return config | {"images": pinned}
+
+
+def with_new_spellings(sections: dict[str, Any]) -> dict[str, Any]:
+    """Sections of a released version after the operator followed the refusals of renamed keys."""
+    network = dict(sections["network"])
+    if namespace := network.pop("edgeNamespace", None):
+        network["edge"] = [{"namespace": namespace}]
+    return sections | {"network": network}

@@ -114,6 +114,7 @@ def test_without_protection_a_violation_is_advice(careless):
 def test_under_protection_a_violation_is_refused_before_its_resource_is_touched(careless):
     careless.sections |= {
         "surfaces": {},
+        "network": {},
         "backend": {"scale": {"replicas": 1}},
         "backup": {"schedule": "0 3 * * *", "size": "1Gi", "className": "local"},
         "protection": {"enabled": True},

@@ -17,6 +17,7 @@ from operations.review.preview import read
 from operations.review.verdict import Review, Verdict, judge
 from tests.engine.recording import FIXTURES
 from tests.engine.stack import Stack
+from tests.stack_files import with_new_spellings
 
 RELEASES = sorted((FIXTURES / "states").iterdir())
 
@@ -32,10 +33,7 @@ def released(
         stack.sections = {
             key.removeprefix("skillflaw:"): section for key, section in config.items() if "skillflaw:" in key
         }
-        # As the refusal of the released key says.
-        network = stack.sections["network"]
-        if namespace := network.pop("edgeNamespace", None):
-            network["edge"] = [{"namespace": namespace}]
+        stack.sections = with_new_spellings(stack.sections)
         stack.pulumi("stack", "import", f"--file={request.param / 'state.json'}", f"--stack={stack.name}")
         # Who is not let in is shown what the program and the state say; whoever is let in, that the objects are missing.
         kubeconfig = json.loads(SIMULATED.kubeconfig.read_text())

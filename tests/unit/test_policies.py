@@ -30,6 +30,7 @@ from tests.unit.recorder import ROOT, plain, run
 PRODUCTION = filled_in("prod")
 IN_CLUSTER = stack_file("lab") | {
     "surfaces": {},
+    "network": {},
     "backend": {"scale": {"replicas": 1}},
     "backup": {"schedule": "0 3 * * *"},
     "protection": {"enabled": True},

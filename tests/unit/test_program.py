@@ -10,7 +10,7 @@ import yaml
 
 from outputs import Outputs
 from tests.edits import PROTECTED
-from tests.stack_files import stack_file
+from tests.stack_files import stack_file, with_new_spellings
 from tests.unit.force_new import FORCE_NEW, identity
 from tests.unit.recorder import (
     ROOT,
@@ -136,7 +136,7 @@ def released(request) -> tuple[list[dict], Program]:
     sections = {
         key.removeprefix("skillflaw:"): value for key, value in config.items() if key.startswith("skillflaw:")
     }
-    return state["deployment"]["resources"], run(sections)
+    return state["deployment"]["resources"], run(with_new_spellings(sections))
 
 
 def test_what_was_released_keeps_its_urns_and_whatever_replaces_an_object(released):
