@@ -18,8 +18,8 @@ class NamespaceArgs:
 
     name: str = names.NAMESPACE
     """Its name."""
-    owner: str
-    """The stack that it belongs to, `ORGANIZATION/PROJECT/STACK`; the API server refuses a second one."""
+    owner: str | None = None
+    """The stack that it belongs to, `ORGANIZATION/PROJECT/STACK`; the API server refuses a second one. Left out: no mark."""
     create: bool = True
     """Whether the stack makes it, or finds it."""
     protect: bool = True
@@ -41,7 +41,7 @@ class Namespace(Component):
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=args.name,
                     # Each stack writes as a field manager of its own, and another value of its is a conflict.
-                    annotations={names.OWNER: args.owner},
+                    annotations={names.OWNER: args.owner} if args.owner else None,
                     labels={
                         "app.kubernetes.io/part-of": "skillflaw",
                         "app.kubernetes.io/managed-by": "pulumi",
@@ -56,7 +56,7 @@ class Namespace(Component):
                 opts=self.child(protect=args.protect, retain_on_delete=args.protect),
             )
             self.name = namespace.metadata.name
-        else:
+        elif args.owner:
             owner = k8s.core.v1.ConfigMap(
                 f"{name}-owner",
                 metadata=labels.metadata(
@@ -66,4 +66,6 @@ class Namespace(Component):
                 opts=self.child(),
             )
             self.name = owner.metadata.namespace
+        else:
+            self.name = args.name
         self.register_outputs({"name": self.name})

@@ -372,7 +372,10 @@ VALUES: dict[str, dict[str, Any]] = {
                 "version": "word-eight",
             }
         },
-        "network": {"edgeNamespace": "traefik", "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}]},
+        "network": {
+            "edge": [{"namespace": "traefik"}],
+            "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}],
+        },
     },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
 }

@@ -26,7 +26,7 @@ def stack(fresh: Stack) -> Iterator[Stack]:
         "cache": {"external": {"secretName": "redis", "key": "url"}},
         "storage": {"existingClaim": "files", "accessMode": "ReadWriteMany"},
         "network": {
-            "edgeNamespace": EDGE,
+            "edge": [{"namespace": EDGE}],
             "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],
         },
         "backup": {},

@@ -35,7 +35,6 @@ def paths(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
 PATHS = set(paths())
 NOT_NEW = {
     ("edge.ingress.className", "traefik"),
-    ("network.edgeNamespace", "traefik"),
     ("backup.schedule", "0 3 * * *"),
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),

@@ -26,6 +26,7 @@ SAFE = {
     "a bigger volume",
     "a bigger database",
     "longer flows",
+    "bigger small containers",
 }
 DESTRUCTIVE = {"no backups", "a key given up"}
 

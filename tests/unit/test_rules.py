@@ -161,6 +161,33 @@ REFUSED = {
         "edge.issuer",
     ),
     "cluster_is_named": ({"cluster": {}}, "cluster.context"),
+    "protected_databases_are_encrypted_on_the_way": (
+        {
+            "database": {
+                "external": {
+                    "host": "db.example.com",
+                    "name": "skillflaw",
+                    "secretName": "database",
+                    "userKey": "user",
+                    "passwordKey": "password",
+                    "sslMode": "disable",
+                }
+            }
+        },
+        "database.external.sslMode",
+    ),
+    "cache_password_is_whole": (
+        {"cache": {"external": {"host": "redis.example.com", "secretName": "redis"}}},
+        "cache.external.passwordKey",
+    ),
+    "secrets_exchange_no_settings": (
+        {"backend": {"secretEnv": {"LD_PRELOAD": {"secretName": "keys", "key": "preload"}}}},
+        "backend.secretEnv.LD_PRELOAD",
+    ),
+    "account_annotations_are_the_clouds": (
+        {"backend": {"serviceAccount": {"annotations": {"pulumi.com/skipAwait": "true"}}}},
+        "backend.serviceAccount.annotations.pulumi.com/skipAwait",
+    ),
 }
 """An edit of SAFE per rule that it alone refuses, and the path it names."""
 

@@ -13,7 +13,7 @@ from tests.unit.recorder import Program, run
 from tests.unit.test_blast_radius import changed
 from tests.unit.test_policies import declared, violations
 
-EGRESS = {"edgeNamespace": "traefik", "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}]}
+EGRESS = {"edge": [{"namespace": "traefik"}], "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}]}
 URL = {"secretName": "their-database", "key": "url"}
 ADDRESS = {
     "host": "db.example.com",
