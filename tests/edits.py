@@ -373,7 +373,7 @@ VALUES: dict[str, dict[str, Any]] = {
             }
         },
         "network": {
-            "edge": [{"namespace": "traefik"}],
+            "edge": [{"namespace": "other-gateways"}],
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}],
         },
     },
