@@ -24,8 +24,8 @@ HEAD = f"""\
 # What the program costs
 
 Measured by `make bench` on the simulated lab, medians of {PAIRS} runs; what is compared was run in turns, in the same run.
-With the lab's own language host: the official one was seen to take about 1 s more for each command, since it starts, looks for
-the environment and asks `pip list` (19 commands of `tests/engine/test_language_host.py`: 22 s, and 43 s with the official one).
+The lab's own language host ran it. The official one took about 1 s more for each command: it looks for the environment and
+asks `pip list` (the 19 commands of `tests/engine/test_language_host.py`: 22 s, and 43 s with the official one).
 
 | what | measured | goal |
 |---|---|---|
