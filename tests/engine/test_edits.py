@@ -7,6 +7,7 @@ from tests.engine.test_up import WORKLOADS
 
 def test_a_surface_that_is_not_configured_does_not_exist_in_the_cluster(whole):
     whole.sections["surfaces"] = {}
+    whole.sections["network"] = {}
     whole.up()
     assert whole.objects(f"{WORKLOADS},poddisruptionbudgets,serviceaccounts") == {
         "deployment.apps/skillflaw-backend",
@@ -74,7 +75,8 @@ def test_a_gateway_takes_the_place_of_the_ingress_host_by_host(whole):
     hosts = {(surface["host"],) for surface in whole.sections["surfaces"].values()}
     whole.sections["edge"] = {"gateway": {"name": "traefik", "namespace": "traefik"}}
     routes = {"edge-api", "edge-app", "edge-docs"}
-    assert whole.preview() == {"create": routes, "delete": routes}
+    # A Gateway's certificates are its listener's, so no solver of an issuer is heard any more.
+    assert whole.preview() == {"create": routes, "delete": routes | {"network-acme-http01-solver"}}
     whole.up()
     assert whole.objects("ingresses") == set()
     listed = json.loads(whole.kubectl("get", "httproutes", f"--namespace={whole.name}", "--output=json"))
