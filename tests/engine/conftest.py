@@ -85,3 +85,11 @@ def fresh(environment: dict[str, str], program: Path, worker: str) -> Iterator[S
     """A stack of which nothing exists yet."""
     with Stack(program, f"engine-fresh-{worker}", environment) as stack:
         yield stack
+
+
+@pytest.fixture
+def small(fresh: Stack) -> Stack:
+    """The backend and its state in the cluster, and nothing public."""
+    fresh.sections |= {"surfaces": {}, "network": {"policies": False}, "backup": {}}
+    fresh.sections["backend"]["scale"] = {"replicas": 1}
+    return fresh

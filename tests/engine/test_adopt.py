@@ -5,20 +5,8 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from lab.layout import PROJECT
 from tests.engine.stack import Stack
-
-
-@pytest.fixture
-def small(fresh: Stack) -> Stack:
-    """The backend, its state in the cluster, and nothing public."""
-    fresh.sections["surfaces"] = {}
-    fresh.sections["network"] = {"policies": False}
-    fresh.sections["backup"] = {}
-    fresh.sections["backend"]["scale"] = {"replicas": 1}
-    return fresh
 
 
 def adopt(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:

@@ -21,16 +21,6 @@ pytestmark = pytest.mark.timeout(1800)
 """The kills alone take 240 s on an idle machine; here they give way to the live ring."""
 
 
-@pytest.fixture
-def small(fresh: Stack) -> Stack:
-    """The backend and its state, without surfaces: what cannot be lost."""
-    fresh.sections["surfaces"] = {}
-    fresh.sections["network"] = {"policies": False}
-    fresh.sections["backup"] = {}
-    fresh.sections["backend"]["scale"] = {"replicas": 1}
-    return fresh
-
-
 def known(stack: Stack) -> set[str]:
     """Kind and name of every object in the stack's state."""
     state = json.loads(stack.pulumi("stack", "export", f"--stack={stack.name}").stdout)

@@ -1,4 +1,4 @@
-"""Whose cluster and whose namespace: what is another's is refused before anything of it is touched."""
+"""A stack has one cluster, and a namespace has one stack: any other is refused before anything of it is touched."""
 
 import json
 import os
@@ -11,14 +11,6 @@ import pytest
 from lab.layout import PROJECT, SIMULATED
 from tests.engine.faulty import FaultyServer
 from tests.engine.stack import Stack
-
-
-@pytest.fixture
-def small(fresh: Stack) -> Stack:
-    """The backend and its state, and nothing public."""
-    fresh.sections |= {"surfaces": {}, "network": {"policies": False}, "backup": {}}
-    fresh.sections["backend"]["scale"] = {"replicas": 1}
-    return fresh
 
 
 @pytest.fixture
