@@ -10,7 +10,7 @@ HEAD = """\
 # Keys of a stack file
 
 Made from the types by `python -m settings.reference`; a test keeps it fresh. All keys are under `skillflaw:`,
-one object per section. What holds between sections is in `settings/rules.py`; a refusal names the remedy.
+one object per section. What holds between sections is in `settings/rules/`; a refusal names the remedy.
 
 | key | allowed | default | meaning |
 |---|---|---|---|

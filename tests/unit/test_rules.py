@@ -8,7 +8,8 @@ from settings.addresses import reaches_metadata
 from settings.frozen import MIGRATIONS, frozen
 from settings.load import parse
 from settings.problems import SettingsError
-from settings.rules import CLAIMS, RULES
+from settings.rules import RULES
+from settings.rules.state import CLAIMS
 from tests.stack_files import stack_file
 from tests.unit.recorder import engine_config, record, run, whole_program
 

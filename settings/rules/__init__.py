@@ -1,0 +1,27 @@
+"""What must hold between sections, one module per subject; importing them fills the register."""
+
+from settings.rules import (
+    changes,
+    cluster,
+    environment,
+    images,
+    network,
+    replicas,
+    state,
+    surfaces,
+    workloads,
+)
+from settings.rules.registry import RULES
+
+__all__ = [
+    "RULES",
+    "changes",
+    "cluster",
+    "environment",
+    "images",
+    "network",
+    "replicas",
+    "state",
+    "surfaces",
+    "workloads",
+]
