@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bench import flat, growth
 from bench.preview import Cost, preview
-from bench.stack import Stack, copy_program, stack_file
+from bench.stack import Stack, copy_program, run, stack_file
 from lab import cluster, engine, toolchain
 from lab.layout import PROJECT, SIMULATED
 from settings.load import parse
@@ -41,26 +41,31 @@ class Row(NamedTuple):
         return f"| {' | '.join(self)} |"
 
 
+EMPTY = "import pulumi\n"
+ONE_OBJECT = f"""
+import pulumi
+import pulumi_kubernetes as k8s
+cluster = k8s.Provider("cluster", context={SIMULATED.name!r}, kubeconfig="")
+metadata = k8s.meta.v1.ObjectMetaArgs(namespace="default")
+k8s.core.v1.ConfigMap("one", metadata=metadata, data={{}}, opts=pulumi.ResourceOptions(provider=cluster))
+"""
+
+
 @contextmanager
-def empty(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    """A Python stack that declares nothing, up."""
+def up(name: str, source: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Callable[[], Cost]]:
+    """A Python stack of that source, up, and the measurement of a preview that changes nothing."""
+    folder.mkdir()
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
-    (folder / "__main__.py").write_text("import pulumi\n")
+    (folder / "__main__.py").write_text(source)
     (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
-    _pulumi(folder, environment, "stack", "init", "empty", "--secrets-provider=passphrase")
-    _pulumi(folder, environment, "up", "--stack=empty", "--yes", "--skip-preview")
-    yield folder
-    _pulumi(folder, environment, "stack", "rm", "empty", "--yes", "--force")
+    _pulumi(folder, environment, "stack", "init", name, "--secrets-provider=passphrase")
+    _pulumi(folder, environment, "up", f"--stack={name}", "--yes", "--skip-preview")
+    yield lambda: preview(folder, name, environment, "--expect-no-changes")
+    _pulumi(folder, environment, "destroy", f"--stack={name}", "--yes", "--remove")
 
 
 def _pulumi(folder: Path, environment: Mapping[str, str], *words: str) -> None:
-    subprocess.run(
-        ["pulumi", *words, "--non-interactive"],
-        cwd=folder,
-        env={**os.environ, **environment},
-        check=True,
-        capture_output=True,
-    )
+    run(folder, environment, "pulumi", *words, "--non-interactive")
 
 
 def in_turns(*measure: Callable[[], Cost]) -> list[Cost]:
@@ -101,18 +106,23 @@ def no_change_of_prod(stack: Stack, folder: Path) -> Iterator[Row]:
     # Nothing publishes an address on simulated nodes.
     stack.sections["edge"]["awaitAddress"] = False
     stack.up()
-    with empty(folder, stack.environment) as nothing:
-        ours, theirs = in_turns(
-            lambda: preview(stack.program, stack.name, stack.environment, "--expect-no-changes"),
-            lambda: preview(nothing, "empty", stack.environment, "--expect-no-changes"),
+    with (
+        up("empty", EMPTY, folder / "empty", stack.environment) as empty,
+        up("one", ONE_OBJECT, folder / "one", stack.environment) as one,
+    ):
+        ours, single, nothing = in_turns(
+            lambda: preview(stack.program, stack.name, stack.environment, "--expect-no-changes"), one, empty
         )
     stack.pulumi("state", "unprotect", f"--stack={stack.name}", "--all", "--yes")
-    more = ours.seconds - theirs.seconds
-    yield Row(
-        "preview of the production stack without a change, against an empty Python stack",
-        f"{ours.seconds:.2f} s - {theirs.seconds:.2f} s = {more:.2f} s",
-        "≤ 2 s",
-    )
+    for what, cost, goal in (
+        ("the production stack", ours, "≤ 2 s"),
+        ("a stack of one ConfigMap (the SDK's import, the provider's start)", single, ""),
+    ):
+        yield Row(
+            f"preview without a change of {what}, against an empty Python stack",
+            f"{cost.seconds:.2f} s - {nothing.seconds:.2f} s = {cost.seconds - nothing.seconds:.2f} s",
+            goal,
+        )
 
 
 def time_to_ready(stack: Stack) -> Iterator[Row]:
@@ -149,13 +159,16 @@ def settings() -> Iterator[Row]:
         parse(sections, set())
         timed.append(1000 * (time.perf_counter() - began))
     yield Row("settings read and every rule checked", f"{statistics.median(timed):.1f} ms", "≤ 20 ms")
-    once = statistics.median(growth.seconds_per_copy(sections, 1) for _ in range(PAIRS))
-    many = growth.seconds_per_copy(sections, 50)
-    yield Row(
-        "the program when one process declares it 50 times, against once",
-        f"{1000 * many:.0f} ms / {1000 * once:.0f} ms = {many / once:.2f}",
-        "≤ 1.2",
-    )
+    for what, collected, goal in (("without", False, "≤ 1.2"), ("with", True, "")):
+        once = statistics.median(
+            growth.seconds_per_copy(sections, 1, collected=collected) for _ in range(PAIRS)
+        )
+        many = growth.seconds_per_copy(sections, 50, collected=collected)
+        yield Row(
+            f"the program when one process declares it 50 times, against once, {what} the garbage collector",
+            f"{1000 * many:.0f} ms / {1000 * once:.0f} ms = {many / once:.2f}",
+            goal,
+        )
 
 
 def main() -> int:

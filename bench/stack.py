@@ -86,15 +86,15 @@ class Stack:
                 unclaimed = json.dumps({"spec": {"claimRef": None}})
                 self._run("kubectl", "patch", "persistentvolume", name, f"--patch={unclaimed}")
 
-    def _run(self, *command: str) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.program,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-        return done.stdout
+    def _run(self, *words: str) -> str:
+        return run(self.program, self.environment, *words)
+
+
+def run(folder: Path, environment: Mapping[str, str], *words: str) -> str:
+    """Standard output of a command run in a folder; raises `RuntimeError` with what it said when it fails."""
+    done = subprocess.run(
+        words, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stdout}{done.stderr}")
+    return done.stdout
