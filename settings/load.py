@@ -101,7 +101,7 @@ def _misplaced_secrets(given: dict[str, Any], secret: set[str], sections: Iterab
             path=key,
             found="a secret in plain text",
             allowed="a value stored with --secret",
-            remedy=f"pulumi config set --secret {key} < FILE, and treat the plain value as known to others",
+            remedy=f"pulumi config set --secret {key} < FILE, and treat the plain value as public",
         )
         for key in SECRET_KEYS
         if key in given and key not in secret

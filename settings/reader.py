@@ -118,7 +118,7 @@ class Reader:
                     path=place.path,
                     found=f"{len(chosen)} of {', '.join(names)}",
                     allowed=f"exactly one of {', '.join(names)}",
-                    remedy="choose one and remove the others" if chosen else "choose one",
+                    remedy="choose one and remove the rest" if chosen else "choose one",
                 )
             )
 

@@ -141,7 +141,7 @@ class Application(Identity, frozen=True):
 
 
 class Cluster(Section, frozen=True):
-    """Which cluster the stack lives in. The ambient context is never used."""
+    """The cluster that the stack lives in. The ambient context is never used."""
 
     context: Annotated[str, Meta(min_length=1)] | None = None
     """Context of the kubeconfig. May be left out only when the secret `skillflaw:kubeconfig` is set.
@@ -175,7 +175,7 @@ class Images(Section, frozen=True):
     pull_deadline_seconds: Annotated[int, Meta(ge=60, le=14400)] = 300
     """How long a node may take to pull an image, in seconds; every wait for a pod is that much longer."""
     registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
-    """Where images may come from: registries or folders of one. Short names are `docker.io/library`'s."""
+    """Registries, or folders of one, that images may come from. Short names are `docker.io/library`'s."""
 
 
 class Trust(OneOf, frozen=True):
@@ -447,14 +447,14 @@ class InClusterDatabase(Identity, frozen=True):
 
 
 class ExternalDatabase(SecretRef, frozen=True):
-    """A PostgreSQL that others run; the Secret's key holds the whole `postgresql://…` URL."""
+    """A PostgreSQL outside the stack; the Secret's key holds the whole `postgresql://…` URL."""
 
 
 class DatabaseAddress(Section, frozen=True):
-    """A PostgreSQL that others run, by its address; user and password stay in a Secret, as they are."""
+    """A PostgreSQL outside the stack, by its address; user and password stay in a Secret, as they are."""
 
     host: Server
-    """Where it answers."""
+    """Host name or address that it answers at."""
     name: DatabaseName
     """Name of the database."""
     secret_name: ObjectName
@@ -472,14 +472,14 @@ class DatabaseAddress(Section, frozen=True):
 
 
 class Database(OneOf, frozen=True):
-    """Where flows, users and keys live."""
+    """The PostgreSQL that holds flows, users and keys."""
 
     alternatives: ClassVar = ("in_cluster", "external")
 
     in_cluster: InClusterDatabase | None = None
     """One PostgreSQL in the stack's namespace."""
     external: ExternalDatabase | DatabaseAddress | None = None
-    """A PostgreSQL that others run: `{secretName, key}` of its URL, or `{host, port, name, secretName, userKey,
+    """A PostgreSQL outside the stack: `{secretName, key}` of its URL, or `{host, port, name, secretName, userKey,
     passwordKey}`."""
     max_connections: Annotated[int, Meta(ge=20, le=10000)] = 100
     """Connections the server allows; the in-cluster one is started with it."""
@@ -517,14 +517,14 @@ class InClusterCache(Identity, frozen=True):
 
 
 class ExternalCache(SecretRef, frozen=True):
-    """A Redis that others run; the Secret's key holds the whole `redis://…` or `rediss://…` URL."""
+    """A Redis outside the stack; the Secret's key holds the whole `redis://…` or `rediss://…` URL."""
 
 
 class CacheAddress(Section, frozen=True):
-    """A Redis that others run, by its address and without TLS: the guide's own two variables."""
+    """A Redis outside the stack, by its address and without TLS: the guide's own two variables."""
 
     host: Server
-    """Where it answers."""
+    """Host name or address that it answers at."""
     port: Port = 6379
     """Its port."""
     secret_name: ObjectName | None = None
@@ -537,14 +537,14 @@ class CacheAddress(Section, frozen=True):
 
 
 class Cache(OneOf, frozen=True):
-    """Where intermediate results of flows live, shared by all replicas."""
+    """The Redis that holds intermediate results of flows, shared by all replicas."""
 
     alternatives: ClassVar = ("in_cluster", "external", "none")
 
     in_cluster: InClusterCache | None = None
     """One Redis in the stack's namespace."""
     external: ExternalCache | CacheAddress | None = None
-    """A Redis that others run: `{secretName, key}` of its URL, or `{host, port}` and the Secret of its password."""
+    """A Redis outside the stack: `{secretName, key}` of its URL, or `{host, port}` and the Secret of its password."""
     none: Annotated[bool, Meta(extra_json_schema={"const": True}), words("true", bool)] | None = None
     """No shared cache: each process keeps its own. For one replica only."""
 
@@ -568,7 +568,7 @@ class Storage(Section, frozen=True):
 
 
 class ExistingSecretKey(SecretRef, frozen=True):
-    """A key that others keep."""
+    """A key from a Secret that the stack does not own."""
 
 
 class SecretKey(Section, frozen=True):

@@ -54,7 +54,7 @@ Server = Annotated[
     Meta(pattern=r"^[a-z0-9:]([-.:a-z0-9]*[a-z0-9:])?$", max_length=253),
     words("the name of a host in lower case, or an IP address, without port or scheme", _is_server),
 ]
-"""Where something answers that pods connect to: a Service, a host outside, an address."""
+"""A host that pods connect to: a Service, a name outside the cluster, an address."""
 
 DatabaseName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][-.~A-Za-z0-9_]*$", max_length=63)]
 """The name of a database that a URL holds as it is."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from detection.scrub import scrubbed
 from operations.review import mask
 from operations.review.given_up import given_up
 from operations.review.kinds import holds_state, loses
@@ -58,7 +59,7 @@ class Words:
             for holder, key in zip(leaf.keys, leaf.keys[1:], strict=False)
             if holder == "env" and isinstance(key, str) and key.startswith("[")
         )
-        return f"{mask.scrubbed(leaf.path)}{variable} {old} → {new}"
+        return f"{scrubbed(leaf.path)}{variable} {old} → {new}"
 
     def content(self, step: Step) -> str:
         """A new object's inputs as a word that differs when they do."""

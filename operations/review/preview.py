@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from operations.review.mask import SECRET
+from detection.scrub import SECRET
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that only the update will know."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from operations.review import mask
+from detection.scrub import scrubbed
 from operations.review.kinds import generators
 from operations.review.preview import UNKNOWN, Step, at, parts
 
@@ -67,11 +67,11 @@ def reasons(step: Step, versions: Collection[Step]) -> Iterator[str]:
     ]
     for change in inside:
         if change not in images and change.old not in renamed and change.new not in (*renamed, UNKNOWN):
-            yield mask.scrubbed(change.path.removeprefix("spec.template.").removeprefix("spec."))
+            yield scrubbed(change.path.removeprefix("spec.template.").removeprefix("spec."))
 
 
 def _image(reference: Any) -> str:
-    name, _, digest = mask.scrubbed(str(reference)).partition("@sha256:")
+    name, _, digest = scrubbed(str(reference)).partition("@sha256:")
     return f"{name}@sha256:{digest[:12]}…" if digest else name
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from operations.review import mask
+from detection.scrub import scrubbed
 from operations.review.attention import Words, all_given_up, attention, shown
 from operations.review.kinds import holds_state, is_version, loses
 from operations.review.preview import UNTOUCHED, Change, Preview, Step
@@ -92,7 +92,7 @@ def failed(stack: str, reason: str) -> Review:
         rolls=(),
         touched=(),
         notes=(),
-        errors=(mask.scrubbed(reason),),
+        errors=(scrubbed(reason),),
         facts=(),
     )
 
@@ -123,7 +123,7 @@ def judge(preview: Preview) -> Review:
         rolls=tuple(rolls(steps, versions)),
         touched=tuple(_touched(step) for step in steps),
         notes=tuple(_notes(objects)),
-        errors=tuple(mask.scrubbed(error) for error in preview.errors),
+        errors=tuple(scrubbed(error) for error in preview.errors),
         facts=(*gives_up, *(fact for concern in concerns for fact in concern.facts)),
     )
 
@@ -146,4 +146,4 @@ def _touched(step: Step) -> Touched:
 
 def _property(step: Step, change: Change) -> Property:
     old, new = (shown(step, change.path, value) for value in (change.old, change.new))
-    return Property(path=mask.scrubbed(change.path), old=old, new=new, forces=change.forces)
+    return Property(path=scrubbed(change.path), old=old, new=new, forces=change.forces)

@@ -25,7 +25,7 @@ FLOWS = "async () => (await fetch('/api/v1/flows/?get_all=true&header_flows=true
 
 def runs_flow(at: Endpoint, address: str | None, user: str, password: str, flow: str) -> None:
     """A user signs in, asks the flow something in its Playground, and reads an answer."""
-    # Beside its own authorities, the browser trusts the one certificate that this process has just verified.
+    # In addition to its own authorities, the browser trusts the one certificate that this process has just verified.
     arguments = [*QUIET, f"--ignore-certificate-errors-spki-list={at.certificate_pin()}"]
     if address:
         arguments.append(f"--host-resolver-rules=MAP {at.host} {address}")

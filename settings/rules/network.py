@@ -98,7 +98,7 @@ def external_state_is_reachable(database: Database, cache: Cache, network: Netwo
         yield Problem(
             path="network.egress",
             found=f"an external {' and '.join(far)} behind policies that open only ports 80 and 443 outside",
-            allowed="the peers and ports of state that others run",
+            allowed="the peers and ports of state outside the stack",
             remedy="write network.egress, e.g. [{cidr: 10.20.0.0/16, ports: [5432, 6379]}], or "
             "[{namespace: databases, ports: [5432]}] for pods of this cluster; docs/clusters.md says which",
         )

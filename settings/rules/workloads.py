@@ -1,6 +1,7 @@
 """Every workload: its pods, users and resources."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from settings.annotations import annotation_problems
 from settings.pods import pods_problems
@@ -15,9 +16,8 @@ from settings.sections import (
     Docs,
     Frontend,
     Identity,
-    InClusterCache,
-    InClusterDatabase,
     Pods,
+    Section,
 )
 from settings.values import PLATFORM, amount
 
@@ -27,6 +27,19 @@ def account_annotations_are_the_clouds(backend: Backend) -> Iterator[Problem]:
     yield from annotation_problems(
         "backend.serviceAccount.annotations", backend.service_account.annotations, protected=False
     )
+
+
+def _by_path(*sections: Section) -> dict[str, Any]:
+    """Sections of workloads by their path in a stack file; a state section stands for the workload it asks for."""
+    found: dict[str, Any] = {}
+    for section in sections:
+        name = type(section).__name__.lower()
+        if isinstance(section, Database | Cache):
+            if section.in_cluster:
+                found[f"{name}.inCluster"] = section.in_cluster
+        else:
+            found[name] = section
+    return found
 
 
 @rule
@@ -41,33 +54,16 @@ def pods_are_asked_what_kubernetes_takes(
     backup: Backup,
 ) -> Iterator[Problem]:
     yield from pods_problems("pods", pods)
-    workloads = {
-        "backend": backend,
-        "bootstrap": bootstrap,
-        "frontend": frontend,
-        "docs": docs,
-        "database.inCluster": database.in_cluster,
-        "cache.inCluster": cache.in_cluster,
-        "backup": backup,
-    }
-    for path, workload in workloads.items():
-        if workload:
-            yield from pods_problems(f"{path}.pods", workload.pods)
+    for path, workload in _by_path(backend, bootstrap, frontend, docs, database, cache, backup).items():
+        yield from pods_problems(f"{path}.pods", workload.pods)
 
 
 @rule
 def users_and_groups_are_assigned_together(
     backend: Backend, frontend: Frontend, docs: Docs, database: Database, cache: Cache
 ) -> Iterator[Problem]:
-    workloads: dict[str, Identity | None] = {
-        "backend": backend,
-        "frontend": frontend,
-        "docs": docs,
-        "database.inCluster": database.in_cluster,
-        "cache.inCluster": cache.in_cluster,
-    }
-    for path, workload in workloads.items():
-        if workload and workload.uid == PLATFORM and workload.gid not in (PLATFORM, Identity().gid):
+    for path, workload in _by_path(backend, frontend, docs, database, cache).items():
+        if workload.uid == PLATFORM and workload.gid not in (PLATFORM, Identity().gid):
             yield Problem(
                 path=f"{path}.gid",
                 found=f"{workload.gid}, next to a user that the platform assigns",
@@ -86,20 +82,7 @@ def requests_stay_within_limits(
     cache: Cache,
     backup: Backup,
 ) -> Iterator[Problem]:
-    workloads: dict[
-        str, Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase | InClusterCache
-    ] = {
-        "backend": backend,
-        "bootstrap": bootstrap,
-        "frontend": frontend,
-        "docs": docs,
-        "backup": backup,
-    }
-    if database.in_cluster:
-        workloads["database.inCluster"] = database.in_cluster
-    if cache.in_cluster:
-        workloads["cache.inCluster"] = cache.in_cluster
-    for path, workload in workloads.items():
+    for path, workload in _by_path(backend, bootstrap, frontend, docs, database, cache, backup).items():
         requests, limits = workload.resources.requests, workload.resources.limits
         for field in requests.__struct_fields__:
             asked, limit = getattr(requests, field), getattr(limits, field)

@@ -6,6 +6,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from detection.scrub import scrubbed
 from operations.__main__ import app
 from operations.review import mask
 from operations.review.gate import NOTHING
@@ -519,8 +520,8 @@ def test_what_looks_like_a_secret_is_masked_and_where_it_is_kept_is_not(kind, pa
     ],
 )
 def test_a_text_is_shown_without_what_looks_like_a_secret(text, shown):
-    assert mask.scrubbed(text) == (text if shown is None else shown)
-    assert mask.looks_secret(text) == (shown is not None)
+    assert scrubbed(text) == (text if shown is None else shown)
+    assert (mask.masked("ConfigMap", "data.note", text) == text) == (shown is None)
 
 
 def leak(where, value):
