@@ -377,6 +377,9 @@ VALUES: dict[str, dict[str, Any]] = {
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}],
         },
     },
+    "a claim of one's own for the database": {
+        "database": {"inCluster": {"existingClaim": "some-database-claim"}}
+    },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
 }
 """Sections with values that appear nowhere else: each must be found in what the program then declares."""
