@@ -6,6 +6,7 @@ import pytest
 
 from settings.frozen import CHOICES, MIGRATIONS
 from tests.engine.stack import Stack
+from tests.stack_files import stack_file
 
 NEW_CLAIM = {
     "apiVersion": "v1",
@@ -17,6 +18,7 @@ NEW_CLAIM = {
         "resources": {"requests": {"storage": "1Gi"}},
     },
 }
+IN_CLUSTER = stack_file("lab")["database"]["inCluster"]
 
 WAYS = {
     "storage.existingClaim": {"storage": {"existingClaim": "second", "accessMode": "ReadWriteOnce"}},

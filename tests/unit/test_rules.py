@@ -1,6 +1,7 @@
 """Each rule refuses what it was made for, and says how to get out."""
 
 import json
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ from settings.problems import SettingsError
 from settings.rules import RULES
 from settings.rules.state import CLAIMS
 from tests.stack_files import stack_file
-from tests.unit.recorder import engine_config, record, run, whole_program
+from tests.unit.recorder import ROOT, engine_config, record, run, whole_program
 
 DIGEST = "@sha256:" + "a" * 64
 SAFE = {
@@ -529,6 +530,17 @@ def problems(config: dict, live: Live) -> list:
 
 def test_every_migration_has_been_seen_named():
     assert set(MOVED) == set(CHOICES) == set(choices(IN_CLUSTER))
+
+
+def test_every_choice_has_a_row_in_the_table_of_migrations_with_what_is_released():
+    section = (ROOT / "docs" / "operating.md").read_text().partition("## Migrations")[2]
+    rows = [line.split("|")[1:4] for line in section.splitlines() if line.startswith("| `")]
+    documented = {path: row[2].strip(" `") for row in rows for path in re.findall(r"`([\w.]+)`", row[0])}
+    released = {path: path.partition(".")[0] for path, choice in CHOICES.items() if choice.gives_up}
+    assert set(documented) == set(CHOICES)
+    for path, choice in CHOICES.items():
+        holder = None if choice.migrates else choice.belongs_to
+        assert documented[path] == released.get(path, released.get(holder, "")), path
 
 
 @pytest.mark.parametrize("path", MOVED)
