@@ -180,7 +180,7 @@ def release(
     components: Annotated[
         list[str],
         typer.Argument(
-            help="What another volume or server takes the place of: storage, database, superuser."
+            help="What another volume or server takes the place of: {', '.join(releases.COMPONENTS)}."
         ),
     ],
 ) -> None:

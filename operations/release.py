@@ -13,6 +13,7 @@ COMPONENTS = {
     "storage": "skillflaw:app:Storage",
     "database": "skillflaw:app:InClusterDatabase",
     "superuser": "skillflaw:app:Superuser",
+    "backup": "skillflaw:app:Backup",
 }
 """Type by name of the components whose place a migration gives to something else."""
 STACK = "pulumi:pulumi:Stack"
@@ -86,5 +87,7 @@ def _parts(rows: Sequence[Resource], component: str) -> list[Resource]:
     for row in rows:
         if row.get("parent") in inside and not row.get("delete"):
             inside.add(row["urn"])
-            parts.append(row)
+            # What begins by itself is not left behind.
+            if not row["type"].endswith(":CronJob"):
+                parts.append(row)
     return parts

@@ -143,7 +143,6 @@ EDITS = {
         {"backup.schedule": None},
         {"backup", "backup-account", "backup-claim", "network-backup", "network-postgresql"},
     ),
-    "a key given up": ({"secretKey": {"acceptLoss": "0123456789abcdef"}}, {"bootstrap-key"}),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
         CONFIG | {"edge-api", "edge-app", "edge-docs"},

@@ -29,6 +29,7 @@ def state(monkeypatch):
     stack = row("pulumi:pulumi:Stack", "skillflaw-prod", outputs={"frozen": {"database": "inCluster"}})
     database = row("skillflaw:app:InClusterDatabase", "database", stack["urn"])
     storage = row("skillflaw:app:Storage", "storage", stack["urn"])
+    backup = row("skillflaw:app:Backup", "backup", stack["urn"])
     held = {
         "deployment": {
             "resources": [
@@ -40,6 +41,9 @@ def state(monkeypatch):
                 made("Service", "postgresql", database["urn"], protect=False),
                 made("StatefulSet", "former", database["urn"], delete=True),
                 made("PersistentVolumeClaim", "skillflaw-backend-data", storage["urn"]),
+                backup,
+                made("PersistentVolumeClaim", "skillflaw-backups", backup["urn"]),
+                made("CronJob", "skillflaw-backup", backup["urn"], protect=False),
             ]
         }
     }
@@ -72,7 +76,7 @@ def test_everything_of_a_component_is_retained_and_no_longer_protected(state):
     assert done.exit_code == 0, done.output
     assert released(state) == {"database-password", "postgresql-data", "postgresql"}
     for each in state["deployment"]["resources"]:
-        assert bool(each.get("protect")) != bool(each.get("retainOnDelete"))
+        assert not (each.get("protect") and each.get("retainOnDelete"))
     assert state["deployment"]["resources"][0]["outputs"]["released"] == ["database"]
 
 
@@ -82,6 +86,11 @@ def test_what_stays_and_how_to_delete_it_is_said(state):
     assert "kubectl --namespace=skillflaw delete persistentvolumeclaim postgresql-data" in said
     assert "former" not in said
     assert "skillflaw-backend-data" not in said
+
+
+def test_a_claim_of_backups_is_released_without_the_job_that_fills_it(state):
+    run("backup")
+    assert released(state) == {"skillflaw-backups"}
 
 
 def test_components_can_be_released_together_and_one_after_the_other(state):
