@@ -23,12 +23,8 @@ IN_CLUSTER = stack_file("lab")["database"]["inCluster"]
 WAYS = {
     "storage.existingClaim": {"storage": {"existingClaim": "second", "accessMode": "ReadWriteOnce"}},
     "database": {"database": {"external": {"secretName": "elsewhere", "key": "url"}}},
-    "database.inCluster.existingClaim": {
-        "database": {"inCluster": {"size": "1Gi", "className": "local", "existingClaim": "second"}}
-    },
-    "database.inCluster.uid": {
-        "database": {"inCluster": {"size": "1Gi", "className": "local", "uid": 20003}}
-    },
+    "database.inCluster.existingClaim": {"database": {"inCluster": IN_CLUSTER | {"existingClaim": "second"}}},
+    "database.inCluster.uid": {"database": {"inCluster": IN_CLUSTER | {"uid": 20003}}},
     "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 20002}},
     "superuser.password": {"superuser": {"password": {"secretName": "admin", "key": "word"}}},
 }
