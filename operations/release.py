@@ -9,13 +9,8 @@ from operations.program import ProgramError, output_of
 
 Resource = dict[str, Any]
 
-COMPONENTS = {
-    "storage": "skillflaw:app:Storage",
-    "database": "skillflaw:app:InClusterDatabase",
-    "superuser": "skillflaw:app:Superuser",
-    "backup": "skillflaw:app:Backup",
-}
-"""Type by name of the components whose place a migration gives to something else."""
+COMPONENTS = ("storage", "database", "superuser", "backup")
+"""Names of the components whose place something else can take."""
 STACK = "pulumi:pulumi:Stack"
 
 
@@ -80,7 +75,7 @@ def _parts(rows: Sequence[Resource], component: str) -> list[Resource]:
     inside = {
         row["urn"]
         for row in rows
-        if row["type"] == COMPONENTS[component] and row["urn"].endswith(f"::{component}")
+        if row["type"].startswith("skillflaw:app:") and row["urn"].endswith(f"::{component}")
     }
     parts = []
     # A parent stands before its children in every state.

@@ -1,5 +1,6 @@
 """Choices that hold for the life of a stack's data, and what changing each one takes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from detection.images import postgres_major
@@ -21,8 +22,8 @@ class Choice:
     """Whether the way ends in the same stack, by naming the choice in `protection.migrating` for one run."""
     belongs_to: str | None = None
     """Path of the choice of a volume or server that has this property: another one may have another."""
-    gives_up: str | None = None
-    """The value with which the stack holds objects that it has to release before the choice changes."""
+    gives_up: Collection[str] = ()
+    """Values with which the stack holds objects that it has to release before the choice changes."""
 
 
 CHOICES = {
@@ -53,12 +54,12 @@ CHOICES = {
     "storage.existingClaim": Choice(
         way="copy the files from the old claim to the new one while the backend is stopped",
         migrates=True,
-        gives_up=OWN,
+        gives_up=[OWN],
     ),
     "database": Choice(
         way="dump the old database and restore it into the new one while the backend is stopped",
         migrates=True,
-        gives_up="inCluster",
+        gives_up=["inCluster"],
     ),
     "database.inCluster.className": Choice(
         way="a claim keeps its class: back up, name a new claim in database.inCluster.existingClaim, and restore",
@@ -68,7 +69,7 @@ CHOICES = {
         way="back up before, and restore after it: the server starts empty on a new claim",
         migrates=True,
         belongs_to="database",
-        gives_up=OWN,
+        gives_up=[OWN],
     ),
     "database.inCluster.uid": Choice(
         way="PostgreSQL's files belong to the old user: change their owner first",
@@ -82,7 +83,7 @@ CHOICES = {
     "superuser.password": Choice(
         way="the account keeps the password that it was made with: write it into the Secret that the file names",
         migrates=True,
-        gives_up="generated",
+        gives_up=["generated"],
     ),
 }
 """By path of the stack file."""

@@ -61,7 +61,7 @@ def frozen_choices_stay(
         if path not in protection.migrating:
             steps = [
                 choice.way,
-                *([release] if was == choice.gives_up else []),
+                *([release] if was in choice.gives_up else []),
                 *([f"add {path} to protection.migrating for one run"] if choice.migrates else []),
             ]
             yield Problem(
@@ -70,7 +70,7 @@ def frozen_choices_stay(
                 allowed=f"{was}, or a migration (docs/operating.md)" if choice.migrates else was,
                 remedy="; then ".join(steps),
             )
-        elif was == choice.gives_up and part not in live.released:
+        elif was in choice.gives_up and part not in live.released:
             yield Problem(
                 path=path,
                 found=f"{now[path]}, while the stack still holds the old one and would delete it",
