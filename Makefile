@@ -90,7 +90,7 @@ drift:
 	@mkdir -p previews reviews
 	@$(PULUMI) preview --refresh --stack="$$STACK" --json --non-interactive > "previews/drift-$$STACK.json"; \
 		echo $$? > "previews/drift-$$STACK.json.exit"
-	@$(PYTHON) -m operations drift "previews/drift-$$STACK.json" > "reviews/drift-$$STACK.md"
+	@$(PYTHON) -m operations drift "previews/drift-$$STACK.json" --stack="$$STACK" > "reviews/drift-$$STACK.md"
 
 # The job is known by a token that the forge signs for it: no credential is stored.
 sign-in:

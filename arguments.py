@@ -95,6 +95,7 @@ def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs 
         workload=_workload(settings, namespace, settings.images.postgres, own, _resources(own.resources)),
         size=own.size,
         class_name=own.class_name,
+        existing_claim=own.existing_claim,
         max_connections=settings.database.max_connections,
         protect=settings.protection.enabled,
     )

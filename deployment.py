@@ -121,6 +121,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         ),
         # The next run compares with these, so a run that failed leaves those of the run before.
         generated_key=_known_later(protection.once_complete(key.generated)),
+        secret_key=_known_later(protection.once_complete(settings.secret_key.in_words)),
         frozen=_known_later(
             protection.once_complete(
                 frozen(
@@ -130,6 +131,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
                     settings.storage,
                     settings.database,
                     settings.backend,
+                    settings.superuser,
                 )
             )
         ),

@@ -44,8 +44,12 @@ class Outputs(Struct, frozen=True, kw_only=True, rename="camel"):
     """The first administrator's credentials."""
     generated_key: bool = False
     """Whether the stack holds a secret key that it generated."""
+    secret_key: str | None = None
+    """Reference of the key in use, in words."""
     frozen: dict[str, str] = {}
     """Choices that hold for the life of the data, by path of the stack file."""
+    released: tuple[str, ...] | None = None
+    """Components that `operations release` has let go of; each `up` that reached its end exports none."""
 
     def __repr__(self) -> str:
         """Leaves out everything but the namespace, since a traceback may show it and a kubeconfig is a secret."""

@@ -36,6 +36,8 @@ class InClusterDatabaseArgs:
     """Size of its claim, a quantity; can grow, never shrink."""
     class_name: str | None = None
     """StorageClass; None leaves it to the cluster."""
+    existing_claim: str | None = None
+    """A claim that exists; then none is made."""
     max_connections: int = 100
     """Connections the server allows."""
     protect: bool = True
@@ -62,16 +64,21 @@ class InClusterDatabase(Component):
             string_data={"password": generated.result, "url": generated.result.apply(_url)},
             opts=self.child(**keep),
         )
-        claim = workloads.claim(
-            self,
-            f"{name}-claim",
-            COMPONENT,
-            namespace,
-            name=names.DATABASE_CLAIM,
-            size=args.size,
-            class_name=args.class_name,
-            protect=args.protect,
-        )
+        claim_name: pulumi.Input[str]
+        if args.existing_claim:
+            claim_name = args.existing_claim
+        else:
+            claim = workloads.claim(
+                self,
+                f"{name}-claim",
+                COMPONENT,
+                namespace,
+                name=names.DATABASE_CLAIM,
+                size=args.size,
+                class_name=args.class_name,
+                protect=args.protect,
+            )
+            claim_name = claim.metadata.name
         workloads.service(
             self,
             f"{name}-service",
@@ -109,7 +116,7 @@ class InClusterDatabase(Component):
                     termination_grace_period_seconds=60,
                     containers=[_server(args)],
                     volumes=[
-                        pods.claim("data", claim.metadata.name),
+                        pods.claim("data", claim_name),
                         SecretKeyRef(name=secret.metadata.name, key="password").volume(
                             "password", "password"
                         ),

@@ -14,6 +14,7 @@ from operations import adopt as adoption
 from operations import backup as backups
 from operations import changes
 from operations import recover as recovery
+from operations import release as releases
 from operations import stack as stacks
 from operations.kubectl import Kubectl
 from operations.preflight import images as used
@@ -171,6 +172,30 @@ def adopt(
             typer.confirm("Take them over?", abort=True)
         kept = adoption.adopt(stack, plan)
         console.print("Kept, byte for byte:", *kept, sep="\n  ")
+
+
+@app.command()
+def release(
+    stack: StackName,
+    components: Annotated[
+        list[str],
+        typer.Argument(
+            help="What another volume or server takes the place of: {', '.join(releases.COMPONENTS)}."
+        ),
+    ],
+) -> None:
+    """Lets go of components for a migration: the next `pulumi up` leaves in the cluster what it no longer declares.
+
+    Exit codes: 0, released; 2, refused.
+    """
+    with refusal(f"cannot release of {stack}"):
+        kept = releases.release(stack, components)
+        console.print(
+            "Stay in the cluster when the stack file no longer asks for them:", *map(str, kept), sep="\n  "
+        )
+        console.print(
+            "To delete them one day:", *(each.deletion for each in kept), sep="\n  ", soft_wrap=True
+        )
 
 
 @contextlib.contextmanager

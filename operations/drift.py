@@ -12,6 +12,7 @@ from typing import Any
 
 from operations import stack as stacks
 from operations.kubectl import Kubectl
+from operations.ownership import is_own
 from operations.program import output_of
 from operations.review import mask
 from operations.review.added import Added
@@ -77,6 +78,9 @@ ANNOTATIONS = (
     "skillflaw.com/",
 )
 """Beginnings of annotations by which controllers and this program's operations keep notes on objects."""
+
+RELEASED = ("StatefulSet", "Service", "ServiceAccount")
+"""Kinds of objects that `operations release` leaves in the namespace, among those that are looked at."""
 
 DEFAULTS = {
     "protocol": "TCP",
@@ -164,6 +168,9 @@ def is_foreign(row: Object, declared: Sequence[Object]) -> bool:
     if kind == "Secret":
         # The one kind of Secret that grants anything; the rest are values until somebody reads them.
         return row.get("type") == "kubernetes.io/service-account-token"
+    if kind in RELEASED and is_own(row):
+        # A database that a migration left, say, whose deletion is up to its operator.
+        return not all(manager.startswith(CONTROLLERS) for manager in _managers(row))
     if kind == "Job":
         cron_jobs = [inputs["metadata"].get("name") for inputs in declared if inputs.get("kind") == "CronJob"]
         return not any(metadata.get("generateName", "").startswith(f"{name}-") for name in cron_jobs)
@@ -274,14 +281,20 @@ def _inside(value: Any, declared: Any, path: tuple[Place, ...]) -> Iterator[tupl
         rest = list(declared)
         # Items that are as declared first, so that what is left is like what it was made from.
         order = sorted(enumerate(value), key=lambda pair: pair[1] not in declared)
+        unlike: dict[int, Any] = {}
         for index, item in order:
             twin = next((one for one in rest if _is_twin(item, one)), None)
-            here = (*path, (f"[{index}]", str(index)))
             if twin is None:
-                yield here, item
+                unlike[index] = item
             else:
                 rest.remove(twin)
-                yield from _inside(item, twin, here)
+                yield from _inside(item, twin, (*path, (f"[{index}]", str(index))))
+        # A declared item that has no twin was edited, which the refresh shows: in its own place, or else in another.
+        for one in rest:
+            place = declared.index(one)
+            unlike.pop(place if place in unlike else next(iter(unlike), place), None)
+        for index, item in unlike.items():
+            yield (*path, (f"[{index}]", str(index))), item
 
 
 def _is_twin(item: Any, declared: Any) -> bool:

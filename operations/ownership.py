@@ -1,5 +1,6 @@
 """The owner of an object: the program by its labels, one stack by a mark."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from operations.review.preview import at
@@ -16,7 +17,7 @@ def owner(each: dict[str, Any]) -> str | None:
     return mark
 
 
-def is_own(each: dict[str, Any]) -> bool:
+def is_own(each: Mapping[str, Any]) -> bool:
     """Whether some stack of the program made the object."""
     labels = each["metadata"].get("labels") or {}
     return OWN.items() <= labels.items()

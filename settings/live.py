@@ -1,6 +1,7 @@
 """What the stack exported when it last came up, read before anything is declared."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -15,10 +16,23 @@ class Live:
 
     stack: str
     """`ORGANIZATION/PROJECT/STACK`: whose what it makes is."""
-    frozen: dict[str, str]
+    frozen: Mapping[str, str] = field(default_factory=dict)
     """Choices that hold for the life of the data."""
-    generated_key: bool
+    generated_key: bool = False
     """Whether it holds a key that it generated."""
+    secret_key: str | None = None
+    """The key in use, as a reference in words; None where it is not known."""
+    released: Collection[str] = ()
+    """Components whose objects the next `up` leaves in the cluster where it no longer declares them."""
+
+    @property
+    def name(self) -> str:
+        """Name of the stack alone."""
+        return self.stack.rpartition("/")[2]
+
+
+NOTHING = Live(stack="")
+"""A stack that nothing is known of."""
 
 
 def read_live() -> Live:
@@ -38,4 +52,6 @@ def read_live() -> Live:
                 stack=stack,
                 frozen=outputs.get("frozen", {}),
                 generated_key=outputs.get("generatedKey", False),
+                secret_key=outputs.get("secretKey"),
+                released=outputs.get("released", ()),
             )

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 
-from settings.live import Live, read_live
+from settings.live import NOTHING, Live, read_live
 from settings.problems import Problem, SettingsError
 from settings.reader import Place, Reader, unknown_key
 from settings.rules import RULES
@@ -38,7 +38,7 @@ def load() -> tuple[Settings, Secrets, Live]:
     given = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     secret = {key for key in given if _is_secret(prefix + key)}
     live = read_live()
-    settings = parse(given, secret, live=live.frozen, autonaming=values.get("pulumi:autonaming"))
+    settings = parse(given, secret, live=live, autonaming=values.get("pulumi:autonaming"))
     return settings, Secrets(kubeconfig=config.get_secret("kubeconfig")), live
 
 
@@ -50,13 +50,13 @@ def parse(
     given: dict[str, Any],
     secret: set[str],
     *,
-    live: dict[str, str] | None = None,
+    live: Live = NOTHING,
     autonaming: Any = None,
 ) -> Settings:
     """Settings from top-level keys and their texts (JSON, as the engine hands them over).
 
-    `secret` names the keys that are stored encrypted, `live` is what the running stack was made with,
-    `autonaming` is `pulumi:autonaming`, which the engine hands over with the rest.
+    `secret` names the keys that are stored encrypted, `live` is the running stack, `autonaming` is `pulumi:autonaming`,
+    which the engine hands over with the rest.
     Raises `SettingsError`.
     """
     sections = keys(Settings)
@@ -74,7 +74,7 @@ def parse(
             problems += reader.problems
         else:
             parsed[field.name] = section
-    known = {**parsed, "kubeconfig": given.get("kubeconfig"), "live": live or {}, "autonaming": autonaming}
+    known = {**parsed, "kubeconfig": given.get("kubeconfig"), "live": live, "autonaming": autonaming}
     for rule, wanted in RULES.items():
         if wanted <= known.keys():
             problems += rule(**{name: known[name] for name in wanted})

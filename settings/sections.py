@@ -442,6 +442,8 @@ class InClusterDatabase(Identity, frozen=True):
     """Size of its volume; can grow, never shrink."""
     class_name: ObjectName | None = None
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
+    existing_claim: Name | None = None
+    """A claim that exists; then the stack creates none. PostgreSQL starts empty on an empty one."""
     resources: DatabaseResources = DatabaseResources()
     """Requests and limits."""
 
@@ -577,7 +579,13 @@ class SecretKey(Section, frozen=True):
     existing: ExistingSecretKey | None = None
     """Use a key that exists instead of a generated one."""
     accept_loss: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")] | None = None
-    """Fingerprint of the key whose encrypted data may be lost: lets a deliberate change of key pass."""
+    """Fingerprint of the key whose encrypted data may be lost: lets a deliberate change of key pass, for one run."""
+
+    @property
+    def in_words(self) -> str:
+        """The key's reference, from which no key can be learned."""
+        key = self.existing
+        return f"{key.key} of Secret {key.secret_name}, version {key.version}" if key else "generated"
 
 
 class Superuser(Section, frozen=True):

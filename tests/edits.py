@@ -143,7 +143,6 @@ EDITS = {
         {"backup.schedule": None},
         {"backup", "backup-account", "backup-claim", "network-backup", "network-postgresql"},
     ),
-    "a key given up": ({"secretKey": {"acceptLoss": "0123456789abcdef"}}, {"bootstrap-key"}),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
         CONFIG | {"edge-api", "edge-app", "edge-docs"},
@@ -376,6 +375,9 @@ VALUES: dict[str, dict[str, Any]] = {
             "edge": [{"namespace": "other-gateways"}],
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7541, 7542]}],
         },
+    },
+    "a claim of one's own for the database": {
+        "database": {"inCluster": {"existingClaim": "some-database-claim"}}
     },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
 }

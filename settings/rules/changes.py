@@ -5,10 +5,23 @@ from typing import Any
 
 from detection.secrets import is_plain
 from settings.autonaming import autonaming_problems
-from settings.frozen import MIGRATIONS, UNKNOWN, frozen
+from settings.frozen import CHOICES, MIGRATIONS, OWN, UNKNOWN, frozen
+from settings.live import Live
 from settings.problems import Problem
 from settings.rules.registry import rule
-from settings.sections import Backend, Cluster, Database, Images, Namespace, Protection, Storage
+from settings.sections import (
+    Backend,
+    Cluster,
+    Database,
+    Images,
+    Namespace,
+    Protection,
+    SecretKey,
+    Storage,
+    Superuser,
+)
+
+CLAIM = "database.inCluster.existingClaim"
 
 
 @rule
@@ -19,42 +32,86 @@ def frozen_choices_stay(
     storage: Storage,
     database: Database,
     backend: Backend,
+    superuser: Superuser,
     protection: Protection,
-    live: dict[str, str],
+    live: Live,
 ) -> Iterator[Problem]:
-    now = frozen(cluster, namespace, images, storage, database, backend)
-    # Where a database changes places, what only the in-cluster one has is no change of its own.
-    kept = "database" not in live or live["database"] == now["database"]
-    for path, was in live.items():
-        unchanged = now.get(path, was) == was
-        if unchanged and path in protection.migrating:
+    now = frozen(cluster, namespace, images, storage, database, backend, superuser)
+    # Before there was the key, the stack made the claim itself.
+    before = {**({CLAIM: OWN} if live.frozen.get("database") == "inCluster" else {}), **live.frozen}
+    changed = [
+        path
+        for path, was in before.items()
+        if was != now.get(path, was) and UNKNOWN not in (was, now.get(path))
+    ]
+    for path, was in before.items():
+        if path not in changed and path in protection.migrating and was == now.get(path):
             yield Problem(
                 path="protection.migrating",
                 found=f"{path}, which does not change",
                 allowed="choices that this run changes",
                 remedy=f"remove {path}: the migration is over, or was not begun",
             )
-        if unchanged or path in protection.migrating or UNKNOWN in (was, now[path]):
+    for path in changed:
+        was, choice = before[path], CHOICES[path]
+        if _belongs_to_another(path, changed):
             continue
-        if kept or not path.startswith("database."):
+        part = path.partition(".")[0]
+        release = f"run `python -m operations release --stack {live.name} {part}`"
+        if path not in protection.migrating:
+            steps = [
+                choice.way,
+                *([release] if was in choice.gives_up else []),
+                *([f"add {path} to protection.migrating for one run"] if choice.migrates else []),
+            ]
             yield Problem(
                 path=path,
                 found=f"{now[path]}, where the running stack has {was}",
-                allowed=f"{was}, or a migration",
-                remedy=f"{MIGRATIONS[path]}; then add {path} to protection.migrating for one run",
+                allowed=f"{was}, or a migration (docs/operating.md)" if choice.migrates else was,
+                remedy="; then ".join(steps),
             )
+        elif was in choice.gives_up and part not in live.released:
+            yield Problem(
+                path=path,
+                found=f"{now[path]}, while the stack still holds the old one and would delete it",
+                allowed="a change after the old one was released, which deletes nothing",
+                remedy=release,
+            )
+
+
+def _belongs_to_another(path: str, changed: list[str]) -> bool:
+    """Whether the choice is a property of a volume or server whose place another one takes."""
+    holder = CHOICES[path].belongs_to
+    return holder is not None and (holder in changed or _belongs_to_another(holder, changed))
 
 
 @rule
 def migrations_are_known(protection: Protection) -> Iterator[Problem]:
     for path in protection.migrating:
-        if path not in MIGRATIONS:
-            yield Problem(
-                path="protection.migrating",
-                found=f"{path if is_plain(path) else 'a text'}, which no migration is about",
-                allowed=", ".join(MIGRATIONS),
-                remedy="remove it",
-            )
+        if path in MIGRATIONS:
+            continue
+        fixed = CHOICES.get(path)
+        yield Problem(
+            path="protection.migrating",
+            found=f"{path}, which no run of this stack can change"
+            if fixed
+            else f"{path if is_plain(path) else 'a text'}, which no migration is about",
+            allowed=", ".join(MIGRATIONS),
+            remedy=fixed.way if fixed else "remove it",
+        )
+
+
+@rule
+def losses_are_accepted_once(secret_key: SecretKey, storage: Storage, live: Live) -> Iterator[Problem]:
+    same_volume = (storage.existing_claim or OWN) == live.frozen.get("storage.existingClaim")
+    if secret_key.accept_loss and secret_key.in_words == live.secret_key and same_volume:
+        yield Problem(
+            path="secretKey.acceptLoss",
+            found="a fingerprint, although key and volume are those that the stack runs with",
+            allowed="a key to give up in the run that brings another key or another volume",
+            remedy="remove it: the loss was accepted, or none is due. A new key under the old name asks for another "
+            "secretKey.existing.version",
+        )
 
 
 @rule

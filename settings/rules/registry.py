@@ -1,8 +1,8 @@
 """The register of rules: one function per rule, each with the remedy in its words.
 
 A rule's parameters are the sections it needs; the loader runs it whenever those parsed. Besides sections
-there are `kubeconfig` (the text of the one that the stack carries, or None), `live` (what the running stack has exported as
-`frozen`) and `autonaming` (Pulumi's own key of that name).
+there are `kubeconfig` (the text of the one that the stack carries, or None), `live` (the running stack) and
+`autonaming` (Pulumi's own key of that name).
 """
 
 from collections.abc import Callable, Iterator

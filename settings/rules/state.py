@@ -17,7 +17,8 @@ from settings.sections import (
 )
 
 DATA_CLAIM = "skillflaw-backend-data"
-CLAIMS = frozenset({DATA_CLAIM, "postgresql-data", "skillflaw-backups"})
+DATABASE_CLAIM = "postgresql-data"
+CLAIMS = frozenset({DATA_CLAIM, DATABASE_CLAIM, "skillflaw-backups"})
 """Claims that the stack itself makes."""
 
 
@@ -118,6 +119,22 @@ def files_have_a_volume_of_their_own(storage: Storage) -> Iterator[Problem]:
             found=f"{storage.existing_claim}, a claim of the stack's database or backups",
             allowed="a claim of its own: a restore empties it",
             remedy="name another claim, or remove storage.existingClaim and the stack makes one",
+        )
+
+
+@rule
+def databases_have_a_volume_of_their_own(
+    database: Database, storage: Storage, backup: Backup
+) -> Iterator[Problem]:
+    claim = database.in_cluster and database.in_cluster.existing_claim
+    # Its own name is free: whoever released that claim comes back to it so.
+    taken = (CLAIMS - {DATABASE_CLAIM}) | {storage.existing_claim, backup.existing_claim}
+    if claim and claim in taken:
+        yield Problem(
+            path="database.inCluster.existingClaim",
+            found=f"{claim}, a claim of the stack's files or backups",
+            allowed="a claim of its own",
+            remedy="name another claim, or remove database.inCluster.existingClaim and the stack makes one",
         )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Self
@@ -135,6 +136,34 @@ class Stack:
             if volume["spec"].get("claimRef", {}).get("namespace") == self.name:
                 name = volume["metadata"]["name"]
                 self.kubectl("patch", "persistentvolume", name, "--patch", '{"spec": {"claimRef": null}}')
+
+    def operations(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of an operator on the stack."""
+        self.write()
+        command, *rest = words
+        return subprocess.run(
+            [sys.executable, "-m", "operations", command, f"--stack={self.name}", *rest],
+            cwd=self.program,
+            env=self._environment | {"PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def forget(self, *outputs: str) -> None:
+        """Takes outputs out of the state, as if the stack had come up before they existed."""
+        exported = json.loads(self.pulumi("stack", "export", f"--stack={self.name}").stdout)
+        [root] = [row for row in exported["deployment"]["resources"] if row["type"] == "pulumi:pulumi:Stack"]
+        for output in outputs:
+            del root["outputs"][output]
+        self.restore(json.dumps(exported))
+
+    def restore(self, state: str) -> None:
+        """Puts an exported state in the place of the stack's own."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(state)
+            file.flush()
+            self.pulumi("stack", "import", f"--file={file.name}", f"--stack={self.name}")
 
     def encrypted(self, key: str, value: str) -> dict[str, str]:
         """A value as the stack file holds one that was set with `--secret`."""

@@ -1,24 +1,13 @@
 """A stack whose state is gone goes on over what is in the cluster, and no byte of what holds data is changed."""
 
 import json
-import os
 import subprocess
-import sys
 
-from lab.layout import PROJECT
 from tests.engine.stack import Stack
 
 
 def adopt(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
-    stack.write()
-    return subprocess.run(
-        [sys.executable, "-m", "operations", "adopt", f"--stack={stack.name}", *options],
-        cwd=stack.program,
-        env=os.environ | stack.environment | {"PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return stack.operations("adopt", *options)
 
 
 def forget(stack: Stack) -> None:

@@ -93,3 +93,74 @@ def test_what_an_autoscaler_or_a_controller_owns_is_no_drift(whole, kubectl, dri
     address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     kubectl("patch", "ingress", "skillflaw-api", "--subresource=status", f"--patch={json.dumps(address)}")
     assert drift() == set()
+
+
+ALLOW_ALL = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "by-hand"},
+    "spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]},
+}
+
+
+def added(path: str, value: object) -> tuple[str, str]:
+    return "--type=json", f"--patch={json.dumps([{'op': 'add', 'path': path, 'value': value}])}"
+
+
+def commands(whole: Stack) -> list[str]:
+    """The commands of the last report that take back what was added."""
+    report = (whole.program / "reviews" / f"drift-{whole.name}.md").read_text()
+    return [line.strip() for line in report.splitlines() if line.startswith("    kubectl ")]
+
+
+def test_what_was_added_by_hand_is_found_and_the_commands_of_the_report_take_it_back(
+    whole, kubectl, drift, make
+):
+    kubectl("patch", "service", "skillflaw-docs", *added("/spec/externalIPs", ["192.0.2.7"]))
+    backend = {"service": {"name": "skillflaw-backend", "port": {"number": 7860}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    rule = {"host": "other.skillflaw.test", "http": {"paths": [path]}}
+    kubectl("patch", "ingress", "skillflaw-api", *added("/spec/rules/-", rule))
+    kubectl("patch", "networkpolicy", "skillflaw-docs", *added("/spec/ingress/-", {}))
+    kubectl("set", "env", "deployment/skillflaw-frontend", "BY_HAND=yes")
+    whole.kubectl("create", "--filename=-", f"--namespace={whole.name}", stdin=json.dumps(ALLOW_ALL))
+    kubectl("create", "service", "nodeport", "by-hand", "--tcp=80")
+    kubectl("create", "serviceaccount", "by-hand")
+    kubectl("run", "by-hand", "--image=skillflaw.lab/other:1")
+    found = drift()
+    # Whoever may write sees the same.
+    assert make("drift").returncode != 0
+    assert (whole.program / "reviews" / f"drift-{whole.name}.md").read_text().count("\n- ") == len(found)
+    shown = "\n".join(sorted(found))
+    for name in (
+        "Service skillflaw-docs",
+        "Ingress skillflaw-api",
+        "NetworkPolicy skillflaw-docs",
+        "Deployment skillflaw-frontend",
+        "NetworkPolicy by-hand",
+        "Service by-hand",
+        "ServiceAccount by-hand",
+        "Pod by-hand",
+    ):
+        assert f"`{name}`" in shown, shown
+    assert len(commands(whole)) == 8
+    for command in commands(whole):
+        subprocess.run(command, shell=True, env=os.environ | whole.environment, check=True)  # noqa: S602
+    kubectl("rollout", "status", "deployment/skillflaw-frontend", "--timeout=60s")
+    kubectl("wait", "--for=delete", "pod/by-hand", "--timeout=60s")
+    assert drift() == set()
+
+
+def test_an_edited_entry_of_a_list_that_has_one_owner_is_a_change_and_no_addition(
+    whole, kubectl, drift, make
+):
+    port = whole.sections["docs"].get("port", 80)
+    kubectl("patch", "ingress", "skillflaw-api", *replaced("/spec/rules/0/host", "other.skillflaw.test"))
+    kubectl("patch", "networkpolicy", "skillflaw-docs", *replaced("/spec/ingress/0/ports/0/port", port + 1))
+    shown = drift()
+    assert shown
+    assert not any("was added" in line for line in shown), shown
+    assert commands(whole) == []
+    repaired = make("repair")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert drift() == set()

@@ -67,6 +67,25 @@ def killed_up(stack: Stack, after: float) -> bool:
     return False
 
 
+def interrupted_up(stack: Stack) -> None:
+    """Begins an `up` and interrupts it once a pod waits for a node."""
+    stack.write()
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
+        cwd=stack.program,
+        env=os.environ | stack.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as engine:
+        ends = time.monotonic() + 120
+        while "Unschedulable" not in stack.kubectl(
+            "get", "pods", f"--namespace={stack.name}", "--output=json"
+        ):
+            assert time.monotonic() < ends, f"no pod of {stack.name} waits for a node"
+        engine.send_signal(signal.SIGINT)
+        assert engine.wait(120) != 0
+
+
 def descendants(process: int) -> list[int]:
     """Every process that a process began, and those that they began."""
     parents = [(int(folder.name), _parent(folder)) for folder in Path("/proc").glob("[0-9]*")]
@@ -104,7 +123,7 @@ def backend(stack: Stack) -> Path:
 def edit(stack: Stack, round_: int) -> None:
     """The documentation on and off, a new Job each time, and now and then whatever reads the ConfigMap."""
     stack.sections["backend"]["env"] = {"ROUND": str(round_ // 4)}
-    stack.sections["secretKey"] = {"acceptLoss": f"a{round_:015x}"}
+    stack.sections["bootstrap"] = {"pods": {"annotations": {"round": str(round_)}}}
     stack.sections["surfaces"] = {} if round_ % 2 else {"docs": {"host": "docs.skillflaw.test"}}
 
 
@@ -169,3 +188,24 @@ def test_an_api_server_that_fails_at_any_request_is_made_good_by_the_next_up(sma
             small.up()
             assert present(small) == known(small), f"request {number}"
         small.up("--expect-no-changes")
+
+
+def test_a_database_that_does_not_start_is_taken_back_by_an_up_alone(small):
+    small.up()
+    good = small.sections["images"]["postgres"]
+    claim = small.objects("persistentvolumeclaims")
+    small.sections["images"]["postgres"] = "skillflaw.lab/postgres:15.999"
+    # Simulated nodes start any image, so no node may: to the StatefulSet a pod that is not Ready is one like the other.
+    small.sections["database"]["inCluster"]["pods"] = {"nodeSelector": {"starts": "never"}}
+    # As an operator interrupts it who sees the pod pending.
+    interrupted_up(small)
+    small.sections["images"]["postgres"] = good
+    del small.sections["database"]["inCluster"]["pods"]
+    small.up()
+    pod = json.loads(
+        small.kubectl("get", "pod", "postgresql-0", f"--namespace={small.name}", "--output=json")
+    )
+    assert pod["status"]["phase"] == "Running"
+    assert pod["spec"]["containers"][0]["image"] == good
+    assert small.objects("persistentvolumeclaims") == claim
+    small.up("--expect-no-changes")

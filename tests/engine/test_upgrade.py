@@ -59,6 +59,6 @@ def test_nothing_that_holds_data_is_replaced_or_deleted(released, tmp_path):
 
 def test_a_loss_would_be_seen(released, tmp_path):
     released.sections["storage"]["className"] = "local"
-    released.sections["protection"]["migrating"] = ["storage.className"]
+    released.forget("frozen")  # which refuses it before any review
     review = previewed(released, tmp_path)
     assert [row.name for row in review.lost] == ["PersistentVolumeClaim skillflaw-backend-data"]

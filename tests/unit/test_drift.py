@@ -166,6 +166,57 @@ def test_a_peer_that_opens_a_policy_is_an_addition_and_a_default_is_none():
     ]
 
 
+def rules_of(policy, *rules):
+    return live(
+        policy,
+        written("kubectl-edit", {"f:spec": {"f:ingress": {}}}),
+        spec={"podSelector": {}, "ingress": list(rules)},
+    )
+
+
+RULE = {"from": [{"podSelector": {}}], "ports": [{"port": 80}]}
+CLOSED = {"from": [{"podSelector": {}}], "ports": [{"port": 81, "protocol": "TCP"}]}
+TWO = declared(
+    "NetworkPolicy", "two", "networking.k8s.io/v1", spec={"ingress": [RULE, {"ports": [{"port": 9}]}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules", "paths"),
+    [
+        (POLICY, [CLOSED], []),
+        (POLICY, [CLOSED, {}], ["spec.ingress[1]"]),
+        (POLICY, [{}, RULE], ["spec.ingress[0]"]),
+        (POLICY, [{}], []),
+        (TWO, [CLOSED, {"ports": [{"port": 9}]}], []),
+        (TWO, [{"ports": [{"port": 9}]}, RULE], []),
+        (TWO, [{"ports": [{"port": 9}]}, CLOSED, {}], ["spec.ingress[2]"]),
+        (TWO, [CLOSED, {"ports": [{"port": 10}]}, {}], ["spec.ingress[2]"]),
+    ],
+    ids=[
+        "a port changed",
+        "changed and added",
+        "added before",
+        "replaced",
+        "one of two changed",
+        "other order",
+        "other order, changed and added",
+        "both changed and added",
+    ],
+)
+def test_what_was_edited_in_a_list_that_has_one_owner_is_left_to_the_refresh(policy, rules, paths):
+    lines, _ = reported(policy, rules_of(policy, *rules))
+    assert [line.partition(" was added")[0].partition(": ")[2] for line in lines] == paths
+
+
+def test_a_host_of_an_ingress_that_was_edited_is_no_addition():
+    rules = [INGRESS["spec"]["rules"][0] | {"host": "other.test"}]
+    row = live(
+        INGRESS, written("kubectl-edit", {"f:spec": {"f:rules": {}}}), spec=INGRESS["spec"] | {"rules": rules}
+    )
+    assert reported(INGRESS, row) == ([], ())
+
+
 def test_an_annotation_that_somebody_added_is_named_and_one_of_a_controllers_work_is_not():
     notes = {
         "nginx.ingress.kubernetes.io/server-alias": "x.test",
@@ -231,6 +282,28 @@ def test_an_object_of_nobody_in_the_stacks_namespace_is_named_and_how_to_delete_
 def test_what_belongs_to_another_object_or_to_kubernetes_is_not_foreign(row):
     backup = declared("CronJob", "skillflaw-backup", "batch/v1")
     assert compare([NAMESPACE, backup], [live(row)], KUBECTL) == Added()
+
+
+def left(kind, manager, **labels):
+    row = declared(kind, "postgresql")
+    row["metadata"]["labels"] = {
+        "app.kubernetes.io/part-of": "skillflaw",
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+    row["metadata"]["labels"] |= labels
+    return live(row, written(manager, {"f:spec": {}}))
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "Service", "ServiceAccount"])
+def test_what_a_migration_left_in_the_namespace_is_not_foreign(kind):
+    assert compare([NAMESPACE], [left(kind, PULUMI)], KUBECTL) == Added()
+    assert compare([NAMESPACE], [left(kind, "kubectl-create")], KUBECTL).lines
+    assert compare([NAMESPACE], [left(kind, PULUMI, **{"app.kubernetes.io/part-of": "x"})], KUBECTL).lines
+
+
+@pytest.mark.parametrize("kind", ["NetworkPolicy", "Ingress", "Deployment"])
+def test_what_no_migration_leaves_is_foreign_whoever_made_it(kind):
+    assert compare([NAMESPACE], [left(kind, PULUMI)], KUBECTL).lines
 
 
 def test_objects_of_a_namespace_that_the_stack_does_not_own_are_its_owners_business():

@@ -93,6 +93,7 @@ def test_the_outputs_are_what_operations_read(lab):
         "docsService",
         "backupCronJob",
         "generatedKey",
+        "secretKey",
         "frozen",
     }
     assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
@@ -117,7 +118,7 @@ def test_a_kubeconfig_is_exported_as_a_secret_and_shown_nowhere():
 @pytest.mark.parametrize("refused", ["database-claim", "bootstrap", "backend", "network-redis"])
 def test_a_run_that_failed_exports_nothing_that_the_next_one_compares_with(refused):
     program = record(whole_program, config=engine_config(stack_file("lab")), refused=[refused])
-    assert not program.outputs.keys() & {"frozen", "generatedKey"}
+    assert not program.outputs.keys() & {"frozen", "generatedKey", "secretKey"}
 
 
 # --- releases ----------------------------------------------------------------------------------

@@ -1,17 +1,19 @@
 """Each rule refuses what it was made for, and says how to get out."""
 
 import json
+import re
 
 import pytest
 
 from settings.addresses import reaches_metadata
-from settings.frozen import MIGRATIONS, frozen
+from settings.frozen import CHOICES, MIGRATIONS, UNKNOWN, frozen
+from settings.live import Live
 from settings.load import parse
 from settings.problems import SettingsError
 from settings.rules import RULES
 from settings.rules.state import CLAIMS
 from tests.stack_files import stack_file
-from tests.unit.recorder import engine_config, record, run, whole_program
+from tests.unit.recorder import ROOT, engine_config, record, run, whole_program
 
 DIGEST = "@sha256:" + "a" * 64
 SAFE = {
@@ -132,6 +134,15 @@ REFUSED = {
         "secretKey.existing.version",
     ),
     "existing_claim_says_what_it_allows": ({"storage": {"existingClaim": "data"}}, "storage.accessMode"),
+    "databases_have_a_volume_of_their_own": (
+        {
+            "database": {"inCluster": {"existingClaim": "skillflaw-backups"}},
+            "images": SAFE["images"] | {"postgres": f"postgres:16.4{DIGEST}"},
+            "backup": {"schedule": "0 3 * * *"},
+            "backend": {"scale": {"replicas": 1}},
+        },
+        "database.inCluster.existingClaim",
+    ),
     "migrations_are_known": ({"protection": {"migrating": ["backend.env"]}}, "protection.migrating"),
     "backups_have_a_volume_of_their_own": (
         {"backup": {"existingClaim": "skillflaw-backend-data"}},
@@ -198,7 +209,11 @@ def test_the_safe_stack_is_accepted():
 
 
 def test_every_rule_has_been_seen_refusing():
-    about_live_stacks = {"frozen_choices_stay", "names_keep_what_is_random"}  # shown below
+    about_live_stacks = {
+        "frozen_choices_stay",
+        "losses_are_accepted_once",
+        "names_keep_what_is_random",
+    }  # shown below
     assert {rule.__name__ for rule in RULES} == set(REFUSED) | about_live_stacks
 
 
@@ -477,13 +492,16 @@ MOVED = {
     "namespace.name": {"namespace": {"name": "elsewhere"}},
     "storage.accessMode": {"storage": {"accessMode": "ReadWriteOnce"}},
     "storage.className": {"storage": {"className": "other"}},
-    "storage.existingClaim": {"storage": {"existingClaim": "other", "accessMode": "ReadWriteMany"}},
+    "storage.existingClaim": {"storage": {"existingClaim": "other", "accessMode": "ReadWriteOnce"}},
     "database": {"database": SAFE["database"]},
     "database.inCluster.className": {"database": {"inCluster": {"className": "slow"}}},
+    "database.inCluster.existingClaim": {"database": {"inCluster": {"existingClaim": "other"}}},
     "database.inCluster.uid": {"database": {"inCluster": {"className": "fast", "uid": 10002}}},
     "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 10002}},
+    "superuser.password": {"superuser": {"password": {"secretName": "admin", "key": "word", "version": "1"}}},
 }
 """An edit per choice that holds for the life of the data, which changes it alone."""
+RELEASES = {path.partition(".")[0] for path, choice in CHOICES.items() if choice.gives_up}
 
 
 def choices(config: dict) -> dict[str, str]:
@@ -495,52 +513,190 @@ def choices(config: dict) -> dict[str, str]:
         settings.storage,
         settings.database,
         settings.backend,
+        settings.superuser,
     )
 
 
+def running(config: dict, **known) -> Live:
+    """A stack that came up with a file."""
+    return Live(stack="acme/skillflaw/prod", frozen=choices(config), **known)
+
+
+def problems(config: dict, live: Live) -> list:
+    with pytest.raises(SettingsError) as refused:
+        parse(config, set(), live=live)
+    return refused.value.problems
+
+
 def test_every_migration_has_been_seen_named():
-    assert set(MOVED) == set(MIGRATIONS) == set(choices(IN_CLUSTER))
+    assert set(MOVED) == set(CHOICES) == set(choices(IN_CLUSTER))
+
+
+def test_every_choice_has_a_row_in_the_table_of_migrations_with_what_is_released():
+    section = (ROOT / "docs" / "operating.md").read_text().partition("## Migrations")[2]
+    rows = [line.split("|")[1:4] for line in section.splitlines() if line.startswith("| `")]
+    documented = {path: row[2].strip(" `") for row in rows for path in re.findall(r"`([\w.]+)`", row[0])}
+    released = {path: path.partition(".")[0] for path, choice in CHOICES.items() if choice.gives_up}
+    assert set(documented) == set(CHOICES)
+    for path, choice in CHOICES.items():
+        holder = None if choice.migrates else choice.belongs_to
+        assert documented[path] == released.get(path, released.get(holder, "")), path
 
 
 @pytest.mark.parametrize("path", MOVED)
 def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
-    live = choices(IN_CLUSTER)
-    with pytest.raises(SettingsError) as refused:
-        parse(IN_CLUSTER | MOVED[path], set(), live=live)
-    (problem,) = refused.value.problems
+    (problem,) = problems(IN_CLUSTER | MOVED[path], running(IN_CLUSTER))
     assert problem.path == path
-    assert MIGRATIONS[path] in problem.remedy
+    assert CHOICES[path].way in problem.remedy
+    assert ("protection.migrating" in problem.remedy) == (path in MIGRATIONS)
 
 
-@pytest.mark.parametrize("path", MOVED)
+@pytest.mark.parametrize("path", MIGRATIONS)
 def test_a_migration_that_is_spelled_out_passes(path):
     edit = MOVED[path] | {"protection": {"migrating": [path]}}
-    parse(IN_CLUSTER | edit, set(), live=choices(IN_CLUSTER))
+    parse(IN_CLUSTER | edit, set(), live=running(IN_CLUSTER, released=RELEASES))
+
+
+@pytest.mark.parametrize("path", sorted(set(MOVED) - set(MIGRATIONS)))
+def test_a_choice_that_no_run_can_change_is_refused_as_a_migration_with_the_way(path):
+    edit = MOVED[path] | {"protection": {"migrating": [path]}}
+    (refused,) = [
+        problem
+        for problem in problems(IN_CLUSTER | edit, running(IN_CLUSTER, released=RELEASES))
+        if problem.path == "protection.migrating"
+    ]
+    assert refused.remedy == CHOICES[path].way
+
+
+@pytest.mark.parametrize("path", [path for path, choice in CHOICES.items() if choice.gives_up])
+def test_a_migration_waits_until_what_it_gives_up_was_released(path):
+    edit = MOVED[path] | {"protection": {"migrating": [path]}}
+    part = path.partition(".")[0]
+    (problem,) = problems(IN_CLUSTER | edit, running(IN_CLUSTER, released=RELEASES - {part}))
+    assert problem.path == path
+    assert f"`python -m operations release --stack prod {part}`" in problem.remedy
+
+
+@pytest.mark.parametrize("path", [path for path, choice in CHOICES.items() if choice.gives_up])
+def test_the_way_back_gives_up_nothing(path):
+    back = IN_CLUSTER | {"protection": {"migrating": [path]}}
+    parse(back, set(), live=running(IN_CLUSTER | MOVED[path]))
+
+
+@pytest.mark.parametrize("property_", ["images.postgres", "database.inCluster.uid"])
+def test_another_volume_of_the_database_may_have_another_version_and_owner(property_):
+    claim = "database.inCluster.existingClaim"
+    moved = MOVED[claim] | MOVED[property_] | {"protection": {"migrating": [claim]}}
+    moved["database"] = {"inCluster": {"existingClaim": "other", "uid": 10002}}
+    parse(IN_CLUSTER | moved, set(), live=running(IN_CLUSTER, released=RELEASES))
+
+
+def test_another_volume_of_files_may_have_another_class_and_access_mode():
+    moved = MOVED["storage.existingClaim"] | {"protection": {"migrating": ["storage.existingClaim"]}}
+    before = IN_CLUSTER | {"storage": {"className": "fast", "accessMode": "ReadWriteMany"}}
+    parse(IN_CLUSTER | moved, set(), live=running(before, released=RELEASES))
+
+
+def test_a_database_of_before_there_was_the_key_lives_on_the_claim_that_the_stack_made():
+    claim = "database.inCluster.existingClaim"
+    known = {path: was for path, was in choices(IN_CLUSTER).items() if path != claim}
+    (problem,) = problems(IN_CLUSTER | MOVED[claim], Live(stack="o/p/s", frozen=known))
+    assert problem.path == claim
+
+
+def test_what_an_existing_claim_allows_may_be_corrected():
+    wrong = IN_CLUSTER | {"storage": {"existingClaim": "nfs", "accessMode": "ReadWriteOnce"}}
+    right = IN_CLUSTER | {"storage": {"existingClaim": "nfs", "accessMode": "ReadWriteMany"}}
+    assert choices(wrong)["storage.accessMode"] == UNKNOWN
+    parse(right, set(), live=running(wrong))
+
+
+@pytest.mark.parametrize("claim", ["skillflaw-backend-data", "skillflaw-backups", "files", "copies"])
+def test_the_database_lives_on_a_claim_of_its_own(claim):
+    config = IN_CLUSTER | {
+        "database": {"inCluster": {"existingClaim": claim}},
+        "storage": {"existingClaim": "files", "accessMode": "ReadWriteMany"},
+        "backup": {"schedule": "0 3 * * *", "existingClaim": "copies"},
+    }
+    with pytest.raises(SettingsError, match=r"database\.inCluster\.existingClaim"):
+        parse(config, set())
+    parse(config | {"database": {"inCluster": {"existingClaim": "postgresql-data"}}}, set())
 
 
 def test_an_unchanged_live_stack_passes():
-    parse(IN_CLUSTER, set(), live=choices(IN_CLUSTER))
+    parse(IN_CLUSTER, set(), live=running(IN_CLUSTER))
 
 
-@pytest.mark.parametrize("path", ["cluster.context", "namespace.create", "images.postgres"])
+@pytest.mark.parametrize(
+    "path", ["cluster.context", "namespace.create", "images.postgres", "superuser.password"]
+)
 def test_a_stack_that_exported_no_such_choice_is_not_held_to_it(path):
-    live = {known: value for known, value in choices(IN_CLUSTER).items() if known != path}
-    parse(IN_CLUSTER | MOVED[path], set(), live=live)
+    known = {other: value for other, value in choices(IN_CLUSTER).items() if other != path}
+    parse(IN_CLUSTER | MOVED[path], set(), live=Live(stack="o/p/s", frozen=known))
 
 
 @pytest.mark.parametrize("reference", [f"postgres{DIGEST}", "postgres:902129f86e75", "postgres:16.9"])
 def test_a_database_whose_major_is_not_known_or_the_same_may_change(reference):
     edit = {"images": SAFE["images"] | {"postgres": reference}}
-    parse(IN_CLUSTER | edit, set(), live=choices(IN_CLUSTER))
-    parse(IN_CLUSTER, set(), live=choices(IN_CLUSTER | edit))
+    parse(IN_CLUSTER | edit, set(), live=running(IN_CLUSTER))
+    parse(IN_CLUSTER, set(), live=running(IN_CLUSTER | edit))
 
 
-@pytest.mark.parametrize("path", MOVED)
+@pytest.mark.parametrize("path", MIGRATIONS)
 def test_a_migration_that_changes_nothing_is_refused_as_over(path):
     edit = IN_CLUSTER | {"protection": {"migrating": [path]}}
-    with pytest.raises(SettingsError, match="does not change"):
-        parse(edit, set(), live=choices(IN_CLUSTER))
-    parse(edit, set(), live={})
+    assert "does not change" in problems(edit, running(IN_CLUSTER))[0].found
+    parse(edit, set())
+
+
+# --- the loss of a key -------------------------------------------------------------------------
+
+LOSS = "0123456789abcdef"
+
+
+def keyed(secret: str | None, version: str = "1", **more) -> dict:
+    existing = {"secretName": secret, "key": "key", "version": version} if secret else None
+    return IN_CLUSTER | {"secretKey": ({"existing": existing} if existing else {}) | more}
+
+
+def with_key(config: dict) -> Live:
+    return running(config, secret_key=parse(config, set()).secret_key.in_words, released=RELEASES)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (keyed(None), keyed("mine", acceptLoss=LOSS)),
+        (keyed("mine"), keyed("other", acceptLoss=LOSS)),
+        (keyed("mine"), keyed("mine", version="2", acceptLoss=LOSS)),
+        (keyed("mine"), keyed(None, acceptLoss=LOSS)),
+    ],
+    ids=["own key", "another secret", "another version", "generated again"],
+)
+def test_the_loss_of_a_key_is_accepted_by_the_run_that_brings_another_and_not_after(before, after):
+    parse(after, set(), live=with_key(before))
+    (problem,) = problems(after, with_key(after))
+    assert problem.path == "secretKey.acceptLoss"
+    # What a run that failed leaves is what the stack ran with before.
+    parse(after, set(), live=with_key(before))
+
+
+@pytest.mark.parametrize("secret", [None, "mine"])
+def test_a_loss_that_no_change_of_key_makes_due_is_refused(secret):
+    (problem,) = problems(keyed(secret, acceptLoss=LOSS), with_key(keyed(secret)))
+    assert problem.path == "secretKey.acceptLoss"
+    parse(keyed(secret), set(), live=with_key(keyed(secret)))
+
+
+def test_files_that_were_made_with_another_key_are_a_loss_to_accept_with_the_volume():
+    moved = keyed(None, acceptLoss=LOSS) | MOVED["storage.existingClaim"]
+    moved |= {"protection": {"migrating": ["storage.existingClaim"]}}
+    parse(moved, set(), live=with_key(keyed(None)))
+
+
+def test_a_stack_whose_key_is_not_known_may_accept_a_loss():
+    parse(keyed("mine", acceptLoss=LOSS), set())
+    parse(keyed("mine", acceptLoss=LOSS), set(), live=running(keyed("mine")))
 
 
 # --- Pulumi's own names ------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 import typer
 import yaml
 
+from operations import drift
 from operations.__main__ import app
 from tests.edits import EDITS, edited
 from tests.stack_files import stack_file
@@ -316,6 +317,15 @@ def test_the_documented_roles_reach_every_kind_that_the_program_declares():
     named = {resource for _, resource, _ in read}
     assert named == {resource for _, resource in kinds}
     assert {resource for _, resource, verb in rights("skillflaw-up") if verb == "patch"} == named
+
+
+def test_the_documented_roles_let_drift_look_at_every_kind_that_could_be_added():
+    roles = ("skillflaw-read", "skillflaw-read-secrets", "skillflaw-drift")
+    given = {verb_of for role in roles for verb_of in rights(role)}
+    for kind in (*drift.KINDS, f"httproutes.{drift.GATEWAY}"):
+        plural, _, group = kind.partition(".")
+        assert (group, plural, "list") in given, kind
+    assert {verb for *_, verb in rights("skillflaw-drift")} == {"get", "list"}
 
 
 def test_what_any_branch_may_use_reads_no_secret_and_writes_nothing():
