@@ -3,7 +3,7 @@
 The one place that knows both; settings know no component, and components know no settings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from typing import Any, TypeVar, cast
@@ -54,13 +54,34 @@ def namespace(settings: Settings, live: Live) -> NamespaceArgs:
 
 
 def secret_key(settings: Settings, namespace: Namespace, live: Live) -> SecretKeyArgs:
-    key = settings.secret_key.existing
+    own, key = settings.secret_key.generated, settings.secret_key.existing
+    newest = live.key_generation if key else max(own.generation, live.key_generation)
+    generations = range(live.keys_given_up + 1, newest + 1)
+    before = key.previous if key else None
+    named = before and before.generation if key else own.generation
     return SecretKeyArgs(
         namespace=namespace,
         existing=_reference(key) if key else None,
-        keep_generated=live.generated_key,
+        previous=SecretKeyRef(name=before.secret_name, key=before.key)
+        if before and before.secret_name and before.key
+        else None,
+        generation=own.generation,
+        generations=generations,
+        # An existing key takes the place of the one that is named, and of no other.
+        old_generations=[
+            generation
+            for generation in generations
+            if generation > own.give_up and (generation == named) == bool(key)
+        ],
+        given_up=[generation for generation in generations if generation <= own.give_up],
         protect=settings.protection.enabled,
     )
+
+
+def key_rotations(settings: Settings, live: Live, *, rotates: bool) -> int:
+    """How often the key was rotated after this run, which rotates it where there are old ones and another is in use."""
+    changed = live.secret_key not in (None, settings.secret_key.in_words)
+    return live.key_rotations + (rotates and changed)
 
 
 def superuser(settings: Settings, namespace: Namespace) -> SuperuserArgs:
@@ -128,6 +149,7 @@ def runtime(
     *,
     storage: Storage,
     secret_key: SecretKeyRef,
+    old_keys: Mapping[str, SecretKeyRef],
     database: State,
     cache: State | None,
     superuser: Superuser,
@@ -145,6 +167,7 @@ def runtime(
         ),
         storage=storage,
         secret_key=secret_key,
+        old_keys=old_keys,
         database=database,
         cache=cache,
         superuser=superuser,
@@ -174,7 +197,9 @@ def bootstrap(settings: Settings, runtime: Runtime, *, after: Sequence[pulumi.Re
     )
 
 
-def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource) -> BackendArgs:
+def backend(
+    settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource, key_rotations: int
+) -> BackendArgs:
     own = settings.backend
     return BackendArgs(
         runtime=runtime,
@@ -185,6 +210,7 @@ def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource)
         if isinstance(own.scale, sections.AutoScale)
         else own.scale.replicas,
         pre_stop_seconds=own.pre_stop_seconds,
+        key_rotations=key_rotations,
         account_annotations=own.service_account.annotations,
     )
 

@@ -50,7 +50,8 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
 
     home = Namespace("namespace", arguments.namespace(settings, live), here)
     namespace = home.name
-    key = SecretKey("secret-key", arguments.secret_key(settings, namespace, live), here)
+    keys = arguments.secret_key(settings, namespace, live)
+    key = SecretKey("secret-key", keys, here)
     superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
     storage = Storage("storage", arguments.storage(settings, namespace), here)
     everything: list[pulumi.Resource] = [home, key, superuser, storage]
@@ -71,6 +72,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
             namespace,
             storage=storage,
             secret_key=key.reference,
+            old_keys=key.old,
             database=database,
             cache=cache,
             superuser=superuser,
@@ -79,7 +81,12 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     )
     ready = [*database.ready, *(cache.ready if cache else ())]
     bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, runtime, after=ready), here)
-    backend = Backend("backend", arguments.backend(settings, runtime, bootstrap=bootstrap.job), here)
+    rotations = arguments.key_rotations(settings, live, rotates=runtime.rotates)
+    backend = Backend(
+        "backend",
+        arguments.backend(settings, runtime, bootstrap=bootstrap.job, key_rotations=rotations),
+        here,
+    )
     everything += [runtime, bootstrap, backend]
     targets = [backend.target]
 
@@ -102,7 +109,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         everything.append(Network("network", policies, here))
     protection = Protection("protection", arguments.protection(settings, everything), here)
 
-    surfaces = settings.surfaces
+    surfaces, given_up = settings.surfaces, settings.secret_key.generated.give_up
     return Outputs(
         context=settings.cluster.context,
         kubeconfig=_known_later(secrets.kubeconfig) if secrets.kubeconfig else None,
@@ -120,8 +127,11 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
             username_key=superuser.username_key,
         ),
         # The next run compares with these, so a run that failed leaves those of the run before.
-        generated_key=_known_later(protection.once_complete(key.generated)),
+        generated_key=_known_later(protection.once_complete(bool(keys.generations))),
         secret_key=_known_later(protection.once_complete(settings.secret_key.in_words)),
+        key_generation=max(keys.generations, default=None),
+        keys_given_up=_known_later(protection.once_complete(given_up)) if given_up else None,
+        key_rotations=_known_later(protection.once_complete(rotations)) if rotations else None,
         frozen=_known_later(
             protection.once_complete(
                 frozen(

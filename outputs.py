@@ -46,6 +46,12 @@ class Outputs(Struct, frozen=True, kw_only=True, rename="camel"):
     """Whether the stack holds a secret key that it generated."""
     secret_key: str | None = None
     """Reference of the key in use, in words."""
+    key_generation: int | None = None
+    """The newest key that the stack generated, of a failed `up` too: it is not made again, and is not forgotten."""
+    keys_given_up: int | None = None
+    """The last generation that may be deleted."""
+    key_rotations: int | None = None
+    """How often the key was rotated."""
     frozen: dict[str, str] = {}
     """Choices that hold for the life of the data, by path of the stack file."""
     released: tuple[str, ...] | None = None

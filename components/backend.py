@@ -13,6 +13,7 @@ from .runtime import STARTUP_SECONDS, Runtime
 
 COMPONENT = names.BACKEND
 MIN_READY_SECONDS = 5
+ROTATIONS = "skillflaw.com/key-rotations"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class BackendArgs:
     """A fixed number of replicas, or a range."""
     pre_stop_seconds: int = 15
     """How long a leaving pod still accepts requests, in seconds."""
+    key_rotations: int = 0
+    """How often the secret key was rotated. Another number stops every replica before the first one starts again."""
     account_annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the ServiceAccount, by which a cloud knows the replicas."""
 
@@ -69,7 +72,10 @@ class Backend(Component):
                 name=self.target.service,
                 # kube-controller-manager still owns `replicas` of a Deployment that was autoscaled before,
                 # and an update that takes it back would end in a conflict.
-                annotations=None if isinstance(scale, Autoscaling) else {"pulumi.com/patchForce": "true"},
+                annotations={
+                    **({} if isinstance(scale, Autoscaling) else {"pulumi.com/patchForce": "true"}),
+                    **({ROTATIONS: str(args.key_rotations)} if args.key_rotations else {}),
+                },
             ),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 # Left out, the autoscaler alone owns the number.
@@ -87,6 +93,7 @@ class Backend(Component):
                     termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
                     affinity=workloads.prefer_away_from(COMPONENT),
+                    init_containers=[runtime.reencryption("exchange")] if runtime.rotates else None,
                     containers=[_server(args)],
                     volumes=runtime.volumes,
                 ),
@@ -95,8 +102,11 @@ class Backend(Component):
                 depends_on=[args.bootstrap],
                 # Taken out of a live Deployment's spec, the number would fall to 1 until the autoscaler acts.
                 ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
+                # Old replicas encrypt with the old key for as long as they live.
+                replace_on_changes=[f'metadata.annotations["{ROTATIONS}"]'],
+                delete_before_replace=True,
                 # One pod after the other, each within the progress deadline that Kubernetes itself enforces.
-                custom_timeouts=workloads.timeouts(progress, pods=most),
+                custom_timeouts=workloads.timeouts(progress, pods=most, grace=grace),
             ),
         )
         workloads.service(

@@ -10,9 +10,11 @@ import pulumi_kubernetes as k8s
 from . import key_guard, labels, names, pods, workloads
 from .component import Component
 from .pods import Pods, Resources
-from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
+from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, KEY_FILE_VARIABLE, STARTUP_SECONDS, Runtime
 
 COMPONENT = names.BOOTSTRAP
+CHOSEN, CHOSEN_DIR = "chosen-key", "/run/secrets/chosen"
+"""Volume of the key that the data is made with."""
 RESOURCES = pods.Resources(
     requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
     limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
@@ -44,6 +46,9 @@ class Bootstrap(Component):
        notes the key's fingerprint next to the data and ends the Job.
 
     Replicas that started at once on an empty database lost one of three to a race; one Job does not race.
+
+    While there are old keys, the first Job proves that whatever they open can be encrypted again, and the second works with
+    the key that the data is made with: the replicas encrypt it again, after the last one of before has ended.
     """
 
     job: k8s.batch.v1.Job
@@ -53,16 +58,30 @@ class Bootstrap(Component):
         account = self.service_account(name, args.runtime.workload.namespace, COMPONENT)
         # Comparing the key takes a second: the guard's time is that of the pull.
         pull = args.runtime.workload.image.pull_deadline_seconds
-        guard = self._job(
-            f"{name}-key",
-            args,
-            account,
-            after=[],
-            seconds=pull,
-            annotations=args.runtime.key_annotations,
-            containers=[_guard("key-guard", args, "check")],
-            volumes=args.runtime.data_and_key,
-        )
+        rotates = args.runtime.rotates
+        if rotates:
+            guard = self._job(
+                f"{name}-key",
+                args,
+                account,
+                after=args.after,
+                seconds=pull + STARTUP_SECONDS,
+                annotations=args.runtime.annotations,
+                containers=[args.runtime.reencryption("prove")],
+                volumes=args.runtime.volumes,
+            )
+        else:
+            guard = self._job(
+                f"{name}-key",
+                args,
+                account,
+                after=[],
+                seconds=pull,
+                annotations=args.runtime.key_annotations,
+                containers=[_guard("key-guard", args, "check", KEY_FILE)],
+                volumes=args.runtime.data_and_key,
+            )
+        key, mounts = (f"{CHOSEN_DIR}/key", {CHOSEN: CHOSEN_DIR}) if rotates else (KEY_FILE, {})
         self.job = self._job(
             name,
             args,
@@ -72,9 +91,20 @@ class Bootstrap(Component):
             annotations=args.runtime.annotations,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
-            init_containers=[args.runtime.container(names.BACKEND, restart_policy="Always")],
-            containers=[_guard("record", args, "record")],
-            volumes=args.runtime.volumes,
+            init_containers=[
+                *([args.runtime.reencryption("choose", key, writes=mounts)] if rotates else []),
+                args.runtime.container(
+                    names.BACKEND,
+                    restart_policy="Always",
+                    more_env={KEY_FILE_VARIABLE: key} if rotates else {},
+                    more_mounts=mounts,
+                ),
+            ],
+            containers=[_guard("record", args, "record", key, mounts)],
+            volumes=[
+                *args.runtime.volumes,
+                *([pods.empty_dir(CHOSEN, "1Mi", in_memory=True)] if rotates else []),
+            ],
         )
         self.register_outputs({"jobName": self.job.metadata.name})
 
@@ -114,8 +144,10 @@ class Bootstrap(Component):
         )
 
 
-def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.ContainerArgs:
-    command = ["python3", "-c", key_guard.SCRIPT, action, KEY_FILE, f"{CONFIG_DIR}/.key-fingerprint"]
+def _guard(
+    name: str, args: BootstrapArgs, action: str, key: str, mounts: Mapping[str, str] | None = None
+) -> k8s.core.v1.ContainerArgs:
+    command = ["python3", "-c", key_guard.SCRIPT, action, key, f"{CONFIG_DIR}/.key-fingerprint"]
     accepted = [args.accept_loss] if args.accept_loss and action == "check" else []
     return pods.container(
         name,
@@ -123,5 +155,5 @@ def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.Container
         args.resources,
         command=[*command, *accepted],
         mounts={"data": CONFIG_DIR},
-        read_only_mounts={"secret-key": KEY_DIR},
+        read_only_mounts={"secret-key": KEY_DIR, **(mounts or {})},
     )

@@ -17,6 +17,8 @@ class ChildOptions(TypedDict, total=False):
     retain_on_delete: bool
     depends_on: Sequence[pulumi.Resource]
     ignore_changes: list[str]
+    replace_on_changes: list[str]
+    delete_before_replace: bool
     custom_timeouts: pulumi.CustomTimeouts
 
 

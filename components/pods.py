@@ -107,7 +107,7 @@ class PodSpec(TypedDict, total=False):
     """Fields of a pod's spec that differ between workloads, as Kubernetes names them."""
 
     containers: Sequence[k8s.core.v1.ContainerArgs]
-    init_containers: Sequence[k8s.core.v1.ContainerArgs]
+    init_containers: Sequence[k8s.core.v1.ContainerArgs] | None
     volumes: Sequence[k8s.core.v1.VolumeArgs]
     affinity: k8s.core.v1.AffinityArgs | None
     topology_spread_constraints: Sequence[k8s.core.v1.TopologySpreadConstraintArgs]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Unpack
 
 import pulumi
@@ -18,8 +19,12 @@ CONFIG_DIR = "/var/lib/skillflaw"
 # A directory, not a subPath: a subPath mount never sees an updated Secret.
 KEY_DIR = "/run/secrets/skillflaw"
 KEY_FILE = f"{KEY_DIR}/{names.SECRET_KEY}"
+KEY_FILE_VARIABLE = "SKILLFLAW_SECRET_KEY_FILE"
 FILES = "secret-files"
 FILES_DIR = "/run/secrets/files"
+OLD_KEYS = "old-keys"
+OLD_KEYS_DIR = "/run/secrets/old-keys"
+REENCRYPT = Path(__file__).with_name("scripts") / "reencrypt.py"
 DATABASE_URL, REDIS_URL = "SKILLFLAW_DATABASE_URL", "SKILLFLAW_REDIS_URL"
 SUPERUSER_PASSWORD = "SKILLFLAW_SUPERUSER_PASSWORD"  # noqa: S105 - a variable's name
 STARTUP_SECONDS = 600
@@ -109,6 +114,8 @@ class RuntimeArgs:
     """The volume behind SKILLFLAW_CONFIG_DIR."""
     secret_key: SecretKeyRef
     """The key that encrypts what is stored."""
+    old_keys: Mapping[str, SecretKeyRef] = field(default_factory=dict)
+    """Keys that it may still be encrypted with, by a word for each."""
     database: State
     """PostgreSQL."""
     cache: State | None
@@ -166,7 +173,8 @@ class Runtime(Component):
             *self.data_and_key,
             *trust.volumes(self.workload.trust),
             pods.empty_dir("tmp", "2Gi"),
-            *([_files(files)] if files else []),
+            *([_files(FILES, files)] if files else []),
+            *([_files(OLD_KEYS, self._args.old_keys)] if self.rotates else []),
         ]
 
     @property
@@ -176,6 +184,11 @@ class Runtime(Component):
             pods.claim("data", self.storage.claim_name),
             self._args.secret_key.volume("secret-key", names.SECRET_KEY),
         ]
+
+    @property
+    def rotates(self) -> bool:
+        """Whether there are keys that the data may still be encrypted with."""
+        return bool(self._args.old_keys)
 
     @property
     def key_annotations(self) -> dict[str, str]:
@@ -209,8 +222,18 @@ class Runtime(Component):
             timeout_seconds=5,
         )
 
-    def container(self, name: str, **spec: Unpack[pods.ContainerSpec]) -> k8s.core.v1.ContainerArgs:
-        """A container with the image's own command and the startup probe; `spec` adds further probes and the like."""
+    def container(
+        self,
+        name: str,
+        *,
+        more_env: Mapping[str, str] | None = None,
+        more_mounts: Mapping[str, str] | None = None,
+        **spec: Unpack[pods.ContainerSpec],
+    ) -> k8s.core.v1.ContainerArgs:
+        """A container with the image's own command and the startup probe; `spec` adds further probes and the like.
+
+        `more_env` are variables, and `more_mounts` read-only mounts of further volumes, by volume.
+        """
         args = self._args
         shared: pods.ContainerSpec = {
             # The last source of a name wins, and `env` wins over all: no Secret exchanges what the program sets.
@@ -231,6 +254,7 @@ class Runtime(Component):
                 *(args.cache.env(REDIS_URL) if args.cache else []),
                 *(reference.env(name) for name, reference in args.secret_env.items()),
                 *trust.variables(self.workload.trust),
+                *pods.variables(more_env or {}),
             ],
             "ports": [k8s.core.v1.ContainerPortArgs(name="http", container_port=names.BACKEND_PORT)],
             "startup_probe": self.startup_probe,
@@ -245,15 +269,38 @@ class Runtime(Component):
                 "secret-key": KEY_DIR,
                 **trust.mounts(self.workload.trust),
                 **({FILES: FILES_DIR} if args.secret_files else {}),
+                **(more_mounts or {}),
             },
             read_only_root=self.workload.read_only_root,
             **shared,
         )
 
+    def reencryption(
+        self, action: str, *more: str, writes: Mapping[str, str] | None = None
+    ) -> k8s.core.v1.ContainerArgs:
+        """A container that runs `reencrypt.py` on the data, with the mounted key and the old ones.
 
-def _files(files: Mapping[str, SecretKeyRef]) -> k8s.core.v1.VolumeArgs:
+        `writes` are mounts of more volumes, by volume.
+        """
+        return pods.container(
+            action,
+            self.workload.image,
+            self.workload.resources or RESOURCES,
+            command=["python3", "-c", REENCRYPT.read_text()],
+            args=[action, KEY_FILE, OLD_KEYS_DIR, CONFIG_DIR, *more],
+            env=[*self._args.database.env(DATABASE_URL), *trust.variables(self.workload.trust)],
+            mounts={"data": CONFIG_DIR, "tmp": "/tmp", **(writes or {})},
+            read_only_mounts={
+                "secret-key": KEY_DIR,
+                OLD_KEYS: OLD_KEYS_DIR,
+                **trust.mounts(self.workload.trust),
+            },
+        )
+
+
+def _files(volume: str, files: Mapping[str, SecretKeyRef]) -> k8s.core.v1.VolumeArgs:
     return k8s.core.v1.VolumeArgs(
-        name=FILES,
+        name=volume,
         projected=k8s.core.v1.ProjectedVolumeSourceArgs(
             default_mode=0o440,
             sources=[
@@ -290,7 +337,7 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
         "SKILLFLAW_NEW_USER_IS_ACTIVE": "false",
         "SKILLFLAW_OPEN_BROWSER": "false",
         "SKILLFLAW_PORT": str(names.BACKEND_PORT),
-        "SKILLFLAW_SECRET_KEY_FILE": KEY_FILE,
+        KEY_FILE_VARIABLE: KEY_FILE,
         "SKILLFLAW_SUPERUSER": args.superuser.username,
         # Otherwise anyone who knows a flow's name runs it as its owner.
         "SKILLFLAW_WEBHOOK_AUTH_ENABLE": "true",

@@ -138,12 +138,17 @@ def claim(
     )
 
 
-def timeouts(seconds: int, *, pods: int = 1) -> pulumi.CustomTimeouts:
+def timeouts(seconds: int, *, pods: int = 1, grace: int | None = None) -> pulumi.CustomTimeouts:
     """How long Pulumi waits: a minute longer than Kubernetes does, whose reason then stands in the message.
 
-    `seconds` is the deadline of one pod; an update replaces `pods` of them one after the other.
+    `seconds` is the deadline of one pod; an update replaces `pods` of them one after the other. A deletion that waits
+    for them takes their `grace`, in seconds.
     """
-    return pulumi.CustomTimeouts(create=f"{seconds + 60}s", update=f"{pods * seconds + 60}s")
+    return pulumi.CustomTimeouts(
+        create=f"{seconds + 60}s",
+        update=f"{pods * seconds + 60}s",
+        delete=f"{grace + 60}s" if grace else None,
+    )
 
 
 def job_spec(

@@ -22,6 +22,12 @@ class Live:
     """Whether it holds a key that it generated."""
     secret_key: str | None = None
     """The key in use, as a reference in words; None where it is not known."""
+    key_generation: int = 0
+    """The newest key that it generated."""
+    keys_given_up: int = 0
+    """The last generation of them that may be deleted."""
+    key_rotations: int = 0
+    """How often the key was rotated."""
     released: Collection[str] = ()
     """Components whose objects the next `up` leaves in the cluster where it no longer declares them."""
 
@@ -53,5 +59,9 @@ def read_live() -> Live:
                 frozen=outputs.get("frozen", {}),
                 generated_key=outputs.get("generatedKey", False),
                 secret_key=outputs.get("secretKey"),
+                # The first release generates one key, and says no number.
+                key_generation=int(outputs.get("keyGeneration", outputs.get("generatedKey", False))),
+                keys_given_up=int(outputs.get("keysGivenUp", 0)),
+                key_rotations=int(outputs.get("keyRotations", 0)),
                 released=outputs.get("released", ()),
             )

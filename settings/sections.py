@@ -569,13 +569,40 @@ class Storage(Section, frozen=True):
         return self.access_mode or "ReadWriteMany"
 
 
+class PreviousSecretKey(OneOf, frozen=True):
+    """The key of before: one that the stack generated, or one from a Secret that it does not own."""
+
+    alternatives: ClassVar = ("generation", "secret_name")
+
+    generation: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    """A generated key."""
+    secret_name: ObjectName | None = None
+    """Name of the Secret."""
+    key: DataKey | None = None
+    """Key inside the Secret."""
+
+
 class ExistingSecretKey(SecretRef, frozen=True):
     """A key from a Secret that the stack does not own."""
+
+    previous: PreviousSecretKey | None = None
+    """The key that it takes the place of: what that one opens is encrypted again, before any replica starts."""
+
+
+class GeneratedSecretKey(Section, frozen=True):
+    """The keys that the stack generates."""
+
+    generation: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """The one in use. Another number makes a new key and encrypts again what the one before opens."""
+    give_up: Annotated[int, Meta(ge=0, le=999)] = 0
+    """The last generation that may be deleted: a backup made with it cannot be read any more."""
 
 
 class SecretKey(Section, frozen=True):
     """The key that encrypts stored credentials and signs sessions. Generated unless `existing` is given."""
 
+    generated: GeneratedSecretKey = GeneratedSecretKey()
+    """Generated keys; those before the one in use stay until they are given up."""
     existing: ExistingSecretKey | None = None
     """Use a key that exists instead of a generated one."""
     accept_loss: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")] | None = None
@@ -584,8 +611,10 @@ class SecretKey(Section, frozen=True):
     @property
     def in_words(self) -> str:
         """The key's reference, from which no key can be learned."""
-        key = self.existing
-        return f"{key.key} of Secret {key.secret_name}, version {key.version}" if key else "generated"
+        if key := self.existing:
+            return f"{key.key} of Secret {key.secret_name}, version {key.version}"
+        generation = self.generated.generation
+        return "generated" if generation == 1 else f"generated, generation {generation}"
 
 
 class Superuser(Section, frozen=True):

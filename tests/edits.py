@@ -338,7 +338,12 @@ VALUES: dict[str, dict[str, Any]] = {
         "cache": {"external": {"secretName": "some-cache", "key": "some-cache-url", "version": "word-five"}},
         "storage": {"existingClaim": "some-claim", "accessMode": "ReadWriteMany"},
         "secretKey": {
-            "existing": {"secretName": "some-key", "key": "some-key-file", "version": "some-version"}
+            "existing": {
+                "secretName": "some-key",
+                "key": "some-key-file",
+                "version": "some-version",
+                "previous": {"secretName": "some-older-key", "key": "some-older-file"},
+            }
         },
         "superuser": {
             "password": {"secretName": "some-password", "key": "some-password-key", "version": "word-six"}
@@ -400,6 +405,11 @@ CHOICES: dict[str, dict[str, Any]] = {
     "edge.awaitAddress": {"edge.awaitAddress": True},
     "storage.accessMode": {"storage.accessMode": "ReadWriteOnce", "backend.scale.replicas": 1},
     "cache.none": {"cache": {"none": True}, "backend.scale.replicas": 1},
+    "secretKey.generated.generation": {"secretKey": {"generated": {"generation": 2}}},
+    "secretKey.generated.giveUp": {
+        "secretKey.generated.generation": 2,
+        "secretKey.generated.giveUp": 1,
+    },
     "network.policies": {"network": {"policies": False}},
     "protection.enabled": {
         "protection.enabled": True,
@@ -411,6 +421,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 """Edits of the lab's stack file by the key of which they show the effect, for keys that hold one of a few words."""
 
 RULED = {
+    "secretKey.existing.previous.generation": "which key of a live stack is replaced (tests/unit/test_key_rotation.py)",
     "images.registries": "which images settings and policies let pass",
     "surfaces.docs.public": "whether protection lets the documentation be public",
     "protection.migrating": "which choices of a live stack may change",

@@ -1,6 +1,7 @@
 """Encrypts what the application stores again, with another secret key: everything that an old key opens, or nothing.
 
     reencrypt.py prove|exchange KEY_FILE OLD_KEYS DATA
+    reencrypt.py choose KEY_FILE OLD_KEYS DATA COPY      writes the key that everything was made with to COPY
 
 Runs inside the backend's image. KEY_FILE holds the key to come, OLD_KEYS is a folder of keys, one a file; DATA is the
 application's volume, where `.key-fingerprint` names the key that everything was made with. SKILLFLAW_DATABASE_URL and
@@ -267,11 +268,14 @@ def report(keys: Keys, summary: list[str]) -> None:
         print(f"  {keys.found['foreign']} values that no key here opens were left as they are")
 
 
-def main(action: str, key_file: str, old_keys: str, data: str) -> int:
+def main(action: str, key_file: str, old_keys: str, data: str, copy: str = "") -> int:
     key = Path(key_file).read_text().strip()
     old = [path.read_text().strip() for path in sorted(Path(old_keys).iterdir()) if path.is_file()]
     kept = Path(data, ".key-fingerprint")
     made_with = kept.read_text().strip() if kept.exists() else None
+    if action == "choose":
+        Path(copy).write_text({fingerprint(one): one for one in old}.get(str(made_with), key))
+        return 0
     if made_with in (None, fingerprint(key)):
         print("everything was made with this key" if made_with else "nothing was made yet")
         return 0

@@ -12,7 +12,6 @@ from settings.sections import (
     Database,
     DatabaseAddress,
     Protection,
-    SecretKey,
     Storage,
 )
 
@@ -85,17 +84,6 @@ def cache_password_is_whole(cache: Cache) -> Iterator[Problem]:
             found=f"nothing, next to {' and '.join(known)}",
             allowed="secretName and passwordKey, or neither for a Redis without a password",
             remedy=f"set {' and '.join(lacking)}, or remove {' and '.join(known)}",
-        )
-
-
-@rule
-def existing_key_has_a_version(secret_key: SecretKey) -> Iterator[Problem]:
-    if secret_key.existing and secret_key.existing.version is None:
-        yield Problem(
-            path="secretKey.existing.version",
-            found="nothing, so a new key in the same Secret would reach no pod",
-            allowed="any word that changes with the key",
-            remedy="write a version, e.g. the date the key was made",
         )
 
 

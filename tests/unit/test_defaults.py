@@ -46,7 +46,9 @@ def test_what_holds_state_defaults_to_the_stack_files_defaults():
     file = settings()
     live = Live(stack="o/p/s", frozen={}, generated_key=False)
     assert arguments.namespace(file, live) == NamespaceArgs(owner="o/p/s")
-    assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(namespace="ns")
+    assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(
+        namespace="ns", generations=range(1, 2), old_generations=[], given_up=[]
+    )
     assert arguments.superuser(file, "ns") == SuperuserArgs(namespace="ns")
     assert arguments.storage(file, "ns") == StorageArgs(namespace="ns")
     assert arguments.database(file, "ns") == InClusterDatabaseArgs(
@@ -58,17 +60,27 @@ def test_what_holds_state_defaults_to_the_stack_files_defaults():
 
 def test_the_application_defaults_to_the_stack_files_defaults():
     file = settings()
-    common = {"storage": ANY, "secret_key": ANY, "database": URL, "cache": None, "superuser": ANY}
+    common = {
+        "storage": ANY,
+        "secret_key": ANY,
+        "old_keys": {},
+        "database": URL,
+        "cache": None,
+        "superuser": ANY,
+    }
     assert arguments.runtime(file, "ns", **common) == RuntimeArgs(
         workload=workload("backend", runtime.RESOURCES), **common
     )
     assert arguments.bootstrap(file, ANY, after=()) == BootstrapArgs(runtime=ANY)
-    assert arguments.backend(file, ANY, bootstrap=ANY) == BackendArgs(runtime=ANY, bootstrap=ANY)
+    assert arguments.backend(file, ANY, bootstrap=ANY, key_rotations=0) == BackendArgs(
+        runtime=ANY, bootstrap=ANY
+    )
 
 
 def test_an_autoscaler_defaults_to_the_stack_files_target():
     file = settings(backend=sections.Backend(scale=sections.AutoScale(min=2, max=3)))
-    assert arguments.backend(file, ANY, bootstrap=ANY).scale == Autoscaling(min_replicas=2, max_replicas=3)
+    scale = arguments.backend(file, ANY, bootstrap=ANY, key_rotations=0).scale
+    assert scale == Autoscaling(min_replicas=2, max_replicas=3)
 
 
 def test_backups_default_to_the_stack_files_defaults():

@@ -71,7 +71,12 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_components_and_nothing_else_under_a_name_of_its_own(wheel):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert held == {f"skillflaw_components/{path.name}" for path in (ROOT / "components").glob("*.*")}
+    files = (ROOT / "components").rglob("*.*")
+    assert held == {
+        f"skillflaw_components/{path.relative_to(ROOT / 'components')}"
+        for path in files
+        if "__pycache__" not in path.parts
+    }
 
 
 def test_another_program_composes_a_backend_from_the_installed_library_alone(wheel, tmp_path):

@@ -94,6 +94,7 @@ def test_the_outputs_are_what_operations_read(lab):
         "backupCronJob",
         "generatedKey",
         "secretKey",
+        "keyGeneration",
         "frozen",
     }
     assert set(lab.outputs["superuserSecret"]) == {"name", "usernameKey", "passwordKey"}
