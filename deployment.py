@@ -89,7 +89,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     if pages := arguments.docs(settings, namespace):
         everything.append(docs := Docs("docs", pages, here))
         targets.append(docs.target)
-    copies = arguments.backup(settings, namespace, storage=storage, database=database)
+    copies = arguments.backup(settings, namespace, live, storage=storage, database=database)
     if copies:
         everything.append(backup := Backup("backup", copies, here))
 
@@ -114,6 +114,12 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         surfaces={name: f"https://{row.host}" for name, row in surfaces.present().items()},
         api_allow=surfaces.api.allow if surfaces.api else (),
         backup_cron_job=_known_later(backup.name) if copies else None,
+        backup_password=SecretRef(
+            name=_known_later(pulumi.Output.from_input(backup.password.name)),
+            password_key=backup.password.key,
+        )
+        if copies
+        else None,
         superuser_secret=SecretRef(
             name=_known_later(pulumi.Output.from_input(superuser.password.name)),
             password_key=superuser.password.key,

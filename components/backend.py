@@ -87,6 +87,7 @@ class Backend(Component):
                     termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
                     affinity=workloads.prefer_away_from(COMPONENT),
+                    init_containers=[args.runtime.guard],
                     containers=[_server(args)],
                     volumes=runtime.volumes,
                 ),

@@ -7,16 +7,13 @@ from typing import Unpack
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import key_guard, labels, names, pods, workloads
+from . import key_guard, labels, names, pods, trust, workloads
 from .component import Component
 from .pods import Pods, Resources
-from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
+from .runtime import CONFIG_DIR, FINGERPRINT, GUARD_RESOURCES, KEY_DIR, KEY_FILE, STARTUP_SECONDS, Runtime
 
 COMPONENT = names.BOOTSTRAP
-RESOURCES = pods.Resources(
-    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
-)
+RESOURCES = GUARD_RESOURCES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,22 +54,25 @@ class Bootstrap(Component):
             f"{name}-key",
             args,
             account,
-            after=[],
+            after=args.after,
             seconds=pull,
-            annotations=args.runtime.key_annotations,
+            annotations={**args.runtime.key_annotations, **args.runtime.database_annotations},
             containers=[_guard("key-guard", args, "check")],
-            volumes=args.runtime.data_and_key,
+            volumes=[*args.runtime.data_and_key, *trust.volumes(args.runtime.workload.trust)],
         )
         self.job = self._job(
             name,
             args,
             account,
-            after=[guard, *args.after],
+            after=[guard],
             seconds=pull + STARTUP_SECONDS,
             annotations=args.runtime.annotations,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
-            init_containers=[args.runtime.container(names.BACKEND, restart_policy="Always")],
+            init_containers=[
+                args.runtime.guard,
+                args.runtime.container(names.BACKEND, restart_policy="Always"),
+            ],
             containers=[_guard("record", args, "record")],
             volumes=args.runtime.volumes,
         )
@@ -115,13 +115,14 @@ class Bootstrap(Component):
 
 
 def _guard(name: str, args: BootstrapArgs, action: str) -> k8s.core.v1.ContainerArgs:
-    command = ["python3", "-c", key_guard.SCRIPT, action, KEY_FILE, f"{CONFIG_DIR}/.key-fingerprint"]
+    command = ["python3", "-c", key_guard.SCRIPT, action, KEY_FILE, FINGERPRINT]
     accepted = [args.accept_loss] if args.accept_loss and action == "check" else []
     return pods.container(
         name,
         args.runtime.workload.image,
         args.resources,
         command=[*command, *accepted],
+        env=args.runtime.database_environment,
         mounts={"data": CONFIG_DIR},
-        read_only_mounts={"secret-key": KEY_DIR},
+        read_only_mounts={"secret-key": KEY_DIR, **trust.mounts(args.runtime.workload.trust)},
     )
