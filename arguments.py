@@ -15,7 +15,7 @@ from components import cache as redis
 from components import database as postgresql
 from components import names
 from components.backend import Autoscaling, BackendArgs
-from components.backup import BackupArgs
+from components.backup import BackupArgs, ObjectStore, RepositoryClaim
 from components.bootstrap import BootstrapArgs
 from components.cache import InClusterCacheArgs
 from components.connections import connections, is_backend
@@ -216,7 +216,13 @@ def backend(
 
 
 def backup(
-    settings: Settings, namespace: Namespace, *, storage: Storage, database: State
+    settings: Settings,
+    namespace: Namespace,
+    live: Live,
+    *,
+    storage: Storage,
+    database: State,
+    before_rotation: int,
 ) -> BackupArgs | None:
     """Arguments of the backups, or None when the stack file schedules none."""
     own, images = settings.backup, settings.images
@@ -226,16 +232,33 @@ def backup(
         workload=_workload(
             settings, namespace, images.postgres, settings.backend, _resources(own.resources), pods=own.pods
         ),
+        restic=_image(settings, images.restic),
         storage=storage,
-        database=database,
-        images=[images.backend, _ruled(images.postgres)],
+        database=State(url=_reference(own.database_url)) if own.database_url else database,
+        identity=live.stack,
+        images={"backend": images.backend, "postgres": _ruled(images.postgres)},
         schedule=own.schedule,
         keep=own.keep,
-        size=own.size,
-        class_name=own.class_name,
-        existing_claim=own.existing_claim,
+        to=_repository(own.to),
+        password=_reference(own.password) if own.password else None,
+        before_rotation=before_rotation,
         protect=settings.protection.enabled,
     )
+
+
+def _repository(section: sections.BackupTarget | None) -> RepositoryClaim | ObjectStore:
+    store = section.object_store if section else None
+    if store:
+        return ObjectStore(
+            endpoint=store.endpoint,
+            bucket=store.bucket,
+            prefix=store.prefix,
+            region=store.region,
+            access_key=_key(store, "AWS_ACCESS_KEY_ID"),
+            secret_key=_key(store, "AWS_SECRET_ACCESS_KEY"),
+        )
+    own = (section.claim if section else None) or sections.BackupClaim()
+    return RepositoryClaim(size=own.size, class_name=own.class_name, existing_claim=own.existing_claim)
 
 
 def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
@@ -353,6 +376,7 @@ def network(
             ports,
             public=public,
             proxy_inside=is_backend(_backend_url(settings), settings.namespace.name),
+            object_store=bool(settings.backup.to and settings.backup.to.object_store),
         ),
         close_namespace=settings.namespace.create,
         edge=_peers(own.edge),
@@ -473,7 +497,8 @@ def _reference(section: sections.SecretRef) -> SecretKeyRef:
 
 
 def _key(
-    section: sections.SecretRef | sections.DatabaseAddress | sections.CacheAddress, key: str
+    section: sections.SecretRef | sections.DatabaseAddress | sections.CacheAddress | sections.ObjectStore,
+    key: str,
 ) -> SecretKeyRef:
     return SecretKeyRef(name=_ruled(section.secret_name), key=key, version=section.version)
 

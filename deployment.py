@@ -80,8 +80,14 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         here,
     )
     ready = [*database.ready, *(cache.ready if cache else ())]
-    bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, runtime, after=ready), here)
     rotations = arguments.key_rotations(settings, live, rotates=runtime.rotates)
+    copies = arguments.backup(
+        settings, namespace, live, storage=storage, database=database, before_rotation=rotations
+    )
+    if copies:
+        everything.append(backup := Backup("backup", copies, here))
+        ready += backup.taken
+    bootstrap = Bootstrap("bootstrap", arguments.bootstrap(settings, runtime, after=ready), here)
     backend = Backend(
         "backend",
         arguments.backend(settings, runtime, bootstrap=bootstrap.job, key_rotations=rotations),
@@ -96,10 +102,6 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     if pages := arguments.docs(settings, namespace):
         everything.append(docs := Docs("docs", pages, here))
         targets.append(docs.target)
-    copies = arguments.backup(settings, namespace, storage=storage, database=database)
-    if copies:
-        everything.append(backup := Backup("backup", copies, here))
-
     routes = arguments.edge(settings, namespace, runtime, targets)
     if isinstance(routes, IngressEdgeArgs):
         everything.append(IngressEdge("edge", routes, here))
@@ -121,6 +123,12 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         surfaces={name: f"https://{row.host}" for name, row in surfaces.present().items()},
         api_allow=surfaces.api.allow if surfaces.api else (),
         backup_cron_job=_known_later(backup.name) if copies else None,
+        backup_password=SecretRef(
+            name=_known_later(pulumi.Output.from_input(backup.password.name)),
+            password_key=backup.password.key,
+        )
+        if copies
+        else None,
         superuser_secret=SecretRef(
             name=_known_later(pulumi.Output.from_input(superuser.password.name)),
             password_key=superuser.password.key,

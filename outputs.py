@@ -40,6 +40,8 @@ class Outputs(Struct, frozen=True, kw_only=True, rename="camel"):
     """Groups of paths that are open on the API's host."""
     backup_cron_job: str | None = None
     """CronJob that takes the backups, if any is scheduled."""
+    backup_password: SecretRef | None = None
+    """The password of the repository of backups, if any is scheduled."""
     superuser_secret: SecretRef
     """The first administrator's credentials."""
     generated_key: bool = False

@@ -93,7 +93,10 @@ class Backend(Component):
                     termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
                     affinity=workloads.prefer_away_from(COMPONENT),
-                    init_containers=[runtime.reencryption("exchange")] if runtime.rotates else None,
+                    init_containers=[
+                        runtime.guard,
+                        *([runtime.reencryption("exchange")] if runtime.rotates else []),
+                    ],
                     containers=[_server(args)],
                     volumes=runtime.volumes,
                 ),

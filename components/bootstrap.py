@@ -7,18 +7,24 @@ from typing import Unpack
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import key_guard, labels, names, pods, workloads
+from . import key_guard, labels, names, pods, trust, workloads
 from .component import Component
 from .pods import Pods, Resources
-from .runtime import CONFIG_DIR, KEY_DIR, KEY_FILE, KEY_FILE_VARIABLE, STARTUP_SECONDS, Runtime
+from .runtime import (
+    CONFIG_DIR,
+    FINGERPRINT,
+    GUARD_RESOURCES,
+    KEY_DIR,
+    KEY_FILE,
+    KEY_FILE_VARIABLE,
+    STARTUP_SECONDS,
+    Runtime,
+)
 
 COMPONENT = names.BOOTSTRAP
 CHOSEN, CHOSEN_DIR = "chosen-key", "/run/secrets/chosen"
 """Volume of the key that the data is made with."""
-RESOURCES = pods.Resources(
-    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
-)
+RESOURCES = GUARD_RESOURCES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,52 +64,46 @@ class Bootstrap(Component):
         account = self.service_account(name, args.runtime.workload.namespace, COMPONENT)
         # Comparing the key takes a second: the guard's time is that of the pull.
         pull = args.runtime.workload.image.pull_deadline_seconds
-        rotates = args.runtime.rotates
-        if rotates:
-            guard = self._job(
-                f"{name}-key",
-                args,
-                account,
-                after=args.after,
-                seconds=pull + STARTUP_SECONDS,
-                annotations=args.runtime.annotations,
-                containers=[args.runtime.reencryption("prove")],
-                volumes=args.runtime.volumes,
-            )
+        runtime, trusted = args.runtime, trust.volumes(args.runtime.workload.trust)
+        if runtime.rotates:
+            key, mounts = f"{CHOSEN_DIR}/key", {CHOSEN: CHOSEN_DIR}
+            asked = runtime.reencryption("prove")
         else:
-            guard = self._job(
-                f"{name}-key",
-                args,
-                account,
-                after=[],
-                seconds=pull,
-                annotations=args.runtime.key_annotations,
-                containers=[_guard("key-guard", args, "check", KEY_FILE)],
-                volumes=args.runtime.data_and_key,
-            )
-        key, mounts = (f"{CHOSEN_DIR}/key", {CHOSEN: CHOSEN_DIR}) if rotates else (KEY_FILE, {})
+            key, mounts = KEY_FILE, {}
+            asked = _guard("key-guard", args, "check", key, mounts)
+        guard = self._job(
+            f"{name}-key",
+            args,
+            account,
+            after=args.after,
+            seconds=pull + (STARTUP_SECONDS if runtime.rotates else 0),
+            annotations={**runtime.key_annotations, **runtime.database_annotations},
+            containers=[asked],
+            volumes=runtime.volumes if runtime.rotates else [*runtime.data_and_key, *trusted],
+        )
         self.job = self._job(
             name,
             args,
             account,
-            after=[guard, *args.after],
+            after=[guard],
             seconds=pull + STARTUP_SECONDS,
             annotations=args.runtime.annotations,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.
             termination_grace_period_seconds=5,
             init_containers=[
-                *([args.runtime.reencryption("choose", key, writes=mounts)] if rotates else []),
-                args.runtime.container(
+                runtime.guard,
+                *([runtime.reencryption("choose", key, writes=mounts)] if runtime.rotates else []),
+                runtime.container(
                     names.BACKEND,
                     restart_policy="Always",
-                    more_env={KEY_FILE_VARIABLE: key} if rotates else {},
+                    more_env={KEY_FILE_VARIABLE: key} if runtime.rotates else {},
                     more_mounts=mounts,
                 ),
             ],
             containers=[_guard("record", args, "record", key, mounts)],
             volumes=[
-                *args.runtime.volumes,
-                *([pods.empty_dir(CHOSEN, "1Mi", in_memory=True)] if rotates else []),
+                *runtime.volumes,
+                *([pods.empty_dir(CHOSEN, "1Mi", in_memory=True)] if runtime.rotates else []),
             ],
         )
         self.register_outputs({"jobName": self.job.metadata.name})
@@ -145,15 +145,16 @@ class Bootstrap(Component):
 
 
 def _guard(
-    name: str, args: BootstrapArgs, action: str, key: str, mounts: Mapping[str, str] | None = None
+    name: str, args: BootstrapArgs, action: str, key: str, mounts: Mapping[str, str]
 ) -> k8s.core.v1.ContainerArgs:
-    command = ["python3", "-c", key_guard.SCRIPT, action, key, f"{CONFIG_DIR}/.key-fingerprint"]
+    command = ["python3", "-c", key_guard.SCRIPT, action, key, FINGERPRINT]
     accepted = [args.accept_loss] if args.accept_loss and action == "check" else []
     return pods.container(
         name,
         args.runtime.workload.image,
         args.resources,
         command=[*command, *accepted],
+        env=args.runtime.database_environment,
         mounts={"data": CONFIG_DIR},
-        read_only_mounts={"secret-key": KEY_DIR, **(mounts or {})},
+        read_only_mounts={"secret-key": KEY_DIR, **mounts, **trust.mounts(args.runtime.workload.trust)},
     )

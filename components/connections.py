@@ -39,6 +39,8 @@ STATE = (
     Connection(names.BACKUP, EGRESS),
 )
 FLOWS = (Connection(names.BACKEND, INTERNET),)
+OBJECT_STORE = (Connection(names.BACKUP, INTERNET),)
+"""Backups that leave the cluster."""
 CLIENTS = (
     Connection(CALLERS, names.BACKEND, names.BACKEND_PORT),
     Connection(MONITORING, names.BACKEND, names.BACKEND_PORT),
@@ -50,17 +52,19 @@ PROXY_OUTSIDE = (Connection(names.FRONTEND, EDGE), Connection(names.FRONTEND, IN
 
 
 def connections(
-    components: Collection[str], *, public: Collection[str], proxy_inside: bool
+    components: Collection[str], *, public: Collection[str], proxy_inside: bool, object_store: bool = False
 ) -> tuple[Connection, ...]:
     """The connections between the components that exist.
 
-    `public` holds the components that routes lead to; `proxy_inside` is whether the web UI proxies to the Service.
+    `public` holds the components that routes lead to; `proxy_inside` is whether the web UI proxies to the Service;
+    `object_store` is whether backups go to one.
     """
     proxy = PROXY_INSIDE if proxy_inside else PROXY_OUTSIDE
     edge = [Connection(EDGE, component) for component in public]
+    stores = OBJECT_STORE if object_store else ()
     known = OUTSIDE | set(components)
     return tuple(
-        row for row in (*STATE, *FLOWS, *proxy, *edge, *CLIENTS) if {row.source, row.target} <= known
+        row for row in (*STATE, *FLOWS, *stores, *proxy, *edge, *CLIENTS) if {row.source, row.target} <= known
     )
 
 

@@ -9,13 +9,15 @@ from typing import Unpack
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import labels, names, pods, trust
+from . import key_guard, labels, names, pods, trust
 from .component import Component
 from .references import SecretKeyRef, State, version_annotations
 from .storage import Storage
 from .superuser import Superuser
 
 CONFIG_DIR = "/var/lib/skillflaw"
+FINGERPRINT = f"{CONFIG_DIR}/.key-fingerprint"
+"""The file that says which key the data was made with."""
 # A directory, not a subPath: a subPath mount never sees an updated Secret.
 KEY_DIR = "/run/secrets/skillflaw"
 KEY_FILE = f"{KEY_DIR}/{names.SECRET_KEY}"
@@ -34,6 +36,11 @@ RESOURCES = pods.Resources(
     limits={"cpu": "2", "memory": "4Gi", "ephemeral-storage": "4Gi"},
 )
 """The guide's figures."""
+GUARD_RESOURCES = pods.Resources(
+    requests={"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+)
+"""A script without dependencies."""
 
 UPSTREAM_DEFAULTS = {
     # Known from SkillFlaw's upstream only; unknown names are ignored, so each is safe to send.
@@ -197,6 +204,16 @@ class Runtime(Component):
         return {"skillflaw.com/secret-key-version": version} if version else {}
 
     @property
+    def database_annotations(self) -> dict[str, str]:
+        """Annotations of a pod that asks the database: the version of every Secret that it needs for that."""
+        return version_annotations(self._args.database.versions(DATABASE_URL))
+
+    @property
+    def database_environment(self) -> list[k8s.core.v1.EnvVarArgs]:
+        """Environment of a container that asks the database."""
+        return [*self._args.database.env(DATABASE_URL), *trust.variables(self.workload.trust)]
+
+    @property
     def annotations(self) -> dict[str, str]:
         """Annotations of a pod that holds a `container` of this runtime: the version of every Secret it reads."""
         args = self._args
@@ -220,6 +237,19 @@ class Runtime(Component):
             period_seconds=2,
             failure_threshold=STARTUP_SECONDS // 2,
             timeout_seconds=5,
+        )
+
+    @property
+    def guard(self) -> k8s.core.v1.ContainerArgs:
+        """An init container that keeps a process from starting on data that is half restored."""
+        command = ["python3", "-c", key_guard.SCRIPT, "whole", KEY_FILE, FINGERPRINT]
+        return pods.container(
+            "guard",
+            self.workload.image,
+            GUARD_RESOURCES,
+            command=command,
+            mounts={},
+            read_only_mounts={"data": CONFIG_DIR},
         )
 
     def container(

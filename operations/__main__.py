@@ -125,26 +125,43 @@ def images(stack: NewStackName) -> None:
 
 
 @app.command()
-def backup(stack: StackName) -> None:
+def backup(
+    stack: StackName,
+    list_: Annotated[bool, typer.Option("--list", help="List what the repository holds instead.")] = False,
+) -> None:
     """Takes a backup now, in addition to the scheduled ones.
 
-    Exit codes: 0, taken, and restored once in its trial server; 2, not taken.
+    Exit codes: 0, taken, and restored once in its trial server, or listed; 2, not.
     """
     with refusal(f"cannot back up {stack}"), _backups(stack) as (kubectl, cron_job):
-        console.print(backups.take(kubectl, cron_job), soft_wrap=True)
+        if not list_:
+            console.print(backups.take(kubectl, cron_job), soft_wrap=True)
+            return
+        for it in backups.snapshots(kubectl, cron_job):
+            facts = " ".join(f"{name}={value}" for name, value in it.facts.items() if name != "run")
+            console.print(f"{it.id}  {it.time:%Y-%m-%d %H:%M:%S%z}  {it.stack}  {facts}", soft_wrap=True)
 
 
 @app.command()
 def restore(
     stack: StackName,
     backup: Annotated[str, typer.Option(help="Id of the backup, or latest.")],
+    to_empty: Annotated[
+        bool, typer.Option("--to-empty", help="Of another stack, into this one that has no backups yet.")
+    ] = False,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Of an older image of the backend than the one that runs.")
+    ] = False,
 ) -> None:
     """Replaces the stack's database and files by a backup's; the backend is stopped meanwhile.
 
-    Exit codes: 0, restored and serving; 2, refused or failed.
+    It is stopped only after it was proved that everything can be put back. Run it again after an interruption.
+
+    Exit codes: 0, restored and serving; 2, refused (the backend runs as before) or failed.
     """
     with refusal(f"cannot restore {stack}"), _backups(stack) as (kubectl, cron_job):
-        console.print(backups.restore(kubectl, cron_job, backup, console.print), soft_wrap=True)
+        done = backups.restore(kubectl, cron_job, backup, console.print, to_empty=to_empty, migrate=migrate)
+        console.print(done, soft_wrap=True)
 
 
 @app.command()

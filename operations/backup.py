@@ -1,17 +1,43 @@
-"""Taking a backup now, and putting one back."""
+"""Taking a backup now, listing what is kept, and putting one back."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
 
 BACKEND = "skillflaw-backend"
-BEFORE = "skillflaw.com/replicas-before-restore"
+RESTORE = "skillflaw-restore"
+"""Name of the Job that restores: there is one of a name, so there is one restore."""
+RESTORING = "skillflaw.com/restoring"
+"""Annotation of the CronJob while a restore has begun and not ended: which backup, and what to put back afterwards."""
+REFUSED = 78
+"""Exit code of a script that changed nothing (EX_CONFIG)."""
 LONGEST_SECONDS = 6 * 3600
 Say = Callable[[str], None]
+Object = dict[str, Any]
+
+
+class RefusedError(ProgramError):
+    """Nothing was changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A backup as the repository lists it."""
+
+    id: str
+    """Short id."""
+    time: datetime
+    """When it was taken."""
+    stack: str
+    """Whose it is: `ORGANIZATION/PROJECT/STACK`."""
+    facts: dict[str, str]
+    """What is noted with it: `key` (fingerprint), `revision` (of the schema), `server`, and images by name."""
 
 
 def take(kubectl: Kubectl, cron_job: str) -> str:
@@ -20,81 +46,299 @@ def take(kubectl: Kubectl, cron_job: str) -> str:
     Raises:
         ProgramError: it failed; the message is the end of its log.
     """
-    return _run(kubectl, _job(kubectl, cron_job, "take"))
+    cron = kubectl.get("cronjob", cron_job)
+    if _begun(cron):
+        raise ProgramError(f"a restore of backup {_begun(cron)['backup']} has not ended: restore again first")
+    # As `kubectl create job --from` makes it: the controller counts it as its own, and begins no other meanwhile.
+    job = _job(cron, f"{cron_job}-now-", ("database", "dump"), ("repository", "keep"))
+    job["metadata"]["annotations"] = {"cronjob.kubernetes.io/instantiate": "manual"}
+    job["metadata"]["ownerReferences"][0] |= {"controller": True}
+    return _run(kubectl, job)
 
 
-def restore(kubectl: Kubectl, cron_job: str, backup: str, say: Say) -> str:
-    """Stops the backend, replaces database and files by a backup's, and starts the backend as it was.
-
-    `backup` is its id, or `latest`. It is checked and restored in its trial server first, while the backend runs.
+def snapshots(kubectl: Kubectl, cron_job: str) -> list[Snapshot]:
+    """Every backup in the repository, of other stacks too, the oldest first.
 
     Raises:
-        ProgramError: nothing was changed (the message says REFUSED), or not all was restored; then the backend stays
-            stopped until a restore ends well.
+        ProgramError: the repository cannot be read.
     """
-    say(f"checking {backup}")
-    known = _run(kubectl, _job(kubectl, cron_job, "check", backup))
-    replicas = _replicas(kubectl)
+    cron = kubectl.get("cronjob", cron_job)
+    listed = json.loads(_run(kubectl, _job(cron, f"{cron_job}-list-", ("repository", "list"))) or "[]")
+    return sorted((_snapshot(row) for row in listed), key=lambda snapshot: snapshot.time)
+
+
+def choose(
+    known: Sequence[Snapshot], backup: str, *, stack: str, now: datetime, to_empty: bool = False
+) -> Snapshot:
+    """The backup of an id, or the latest one, of the stack itself; with `to_empty`, of any stack.
+
+    Raises:
+        RefusedError: there is none, or which one is the latest cannot be told.
+    """
+    own = [snapshot for snapshot in known if snapshot.stack == stack]
+    if to_empty and own:
+        raise RefusedError(f"{stack} has backups of its own: it is not empty; restore without --to-empty")
+    among = list(known) if to_empty else own
+    if backup == "latest":
+        later = [snapshot.id for snapshot in among if snapshot.time > now + timedelta(minutes=5)]
+        if later:
+            raise RefusedError(
+                f"backups from the future ({', '.join(later)}): which is the latest is unknown; give an id"
+            )
+        if to_empty and len({snapshot.stack for snapshot in among}) > 1:
+            raise RefusedError("the repository holds backups of several stacks: give an id")
+        found = among[-1:]
+    else:
+        found = [snapshot for snapshot in among if backup == snapshot.id]
+    if not found:
+        there = ", ".join(snapshot.id for snapshot in among) or "none"
+        raise RefusedError(f"no backup {backup} of {'any stack' if to_empty else stack}; there are: {there}")
+    return found[0]
+
+
+def restore(
+    kubectl: Kubectl,
+    cron_job: str,
+    backup: str,
+    say: Say,
+    *,
+    to_empty: bool = False,
+    migrate: bool = False,
+) -> str:
+    """Replaces database and files by a backup's. The backend is stopped once it is proved that everything can be put back.
+
+    `backup` is its id, or `latest`; `to_empty` takes the backup of another stack; `migrate` lets the bootstrap migrate the
+    data of an older image. A restore that was interrupted goes on by the same call.
+
+    Raises:
+        ProgramError: nothing was changed and the backend runs as before (RefusedError), or not all was restored; then
+            neither this stack's pods nor a `pulumi up` start the backend until a restore ends well.
+    """
+    known = snapshots(kubectl, cron_job)
+    cron = kubectl.get("cronjob", cron_job)
+    interrupted = bool(_begun(cron))
+    chosen = choose(
+        known, backup, stack=_variable(cron, "IDENTITY"), now=datetime.now(UTC), to_empty=to_empty
+    )
+    _same_code(cron, chosen, migrate=migrate)
+    prepare = _bootstrap(kubectl)
+    before = _begin(kubectl, cron, chosen.id)
+    pod = ("repository", "fetch", chosen.id)
+    try:
+        say(f"proving that backup {chosen.id} can be restored, while {BACKEND} runs")
+        _run(kubectl, _job(cron, RESTORE, pod, ("database", "prove"), writes=True))
+    except ProgramError:
+        if not interrupted:
+            _end(kubectl, cron_job, before)
+        raise
+    replicas = before["replicas"]
     say(f"stopping {BACKEND}: {replicas} pods")
-    # Remembered on the object: a restore that failed is tried again when nothing runs any more.
-    kubectl.run("annotate", "deployment", BACKEND, f"{BEFORE}={replicas}", "--overwrite")
     kubectl.run("scale", "deployment", BACKEND, "--replicas=0")
     kubectl.run("wait", "pod", f"--selector=app={BACKEND}", "--for=delete", f"--timeout={LONGEST_SECONDS}s")
-    say(f"restoring {known}")
+    say(f"restoring {chosen.id}")
     try:
-        done = _run(kubectl, _job(kubectl, cron_job, "restore", known))
+        done = _run(kubectl, _job(cron, RESTORE, pod, ("database", "restore"), writes=True))
     except ProgramError as error:
-        raise ProgramError(f"{error}\n{BACKEND} stays stopped: restore again") from None
+        if not isinstance(error, RefusedError) or interrupted:
+            raise ProgramError(f"{error}\n{BACKEND} stays stopped: restore again") from None
+        say(f"starting {BACKEND} as it was")
+        _start(kubectl, replicas)
+        _end(kubectl, cron_job, before)
+        raise
+    say("preparing what the backend starts on")
+    try:
+        _run(kubectl, _owned(prepare, cron))
+    except ProgramError as error:
+        raise ProgramError(
+            f"{error}\nbackup {chosen.id} was restored, and its schema does not fit images.backend: write the image it was"
+            f" made with ({chosen.facts.get('backend')}), run pulumi up, and restore again"
+        ) from None
     say(f"starting {BACKEND}")
-    kubectl.run("scale", "deployment", BACKEND, f"--replicas={replicas}")
-    kubectl.run("annotate", "deployment", BACKEND, f"{BEFORE}-")
-    kubectl.run("rollout", "status", "deployment", BACKEND, f"--timeout={LONGEST_SECONDS}s")
+    _start(kubectl, replicas)
+    _end(kubectl, cron_job, before)
     return done
 
 
-def _replicas(kubectl: Kubectl) -> int:
-    """How many pods the backend has, or had before a restore that was not finished."""
-    deployment = kubectl.get("deployment", BACKEND)
-    return int(deployment["metadata"]["annotations"].get(BEFORE, deployment["spec"]["replicas"]))
+# --- one restore at a time ---------------------------------------------------------------------
 
 
-def _job(kubectl: Kubectl, cron_job: str, *action: str) -> dict[str, Any]:
-    """A Job of the stack's own backup pod that does something else with it."""
-    job: dict[str, Any] = kubectl.get("cronjob", cron_job)["spec"]["jobTemplate"]
-    job |= {"apiVersion": "batch/v1", "kind": "Job"}
-    job["metadata"]["generateName"] = f"{cron_job}-{action[0]}-"
+def _begun(cron: Object) -> Object:
+    begun: Object = json.loads(cron["metadata"].get("annotations", {}).get(RESTORING, "{}"))
+    return begun
+
+
+def _begin(kubectl: Kubectl, cron: Object, backup: str) -> Object:
+    """Suspends the schedule and notes what was before; of two that try, the server lets one."""
+    name = cron["metadata"]["name"]
+    before = _begun(cron) or {
+        "replicas": kubectl.get("deployment", BACKEND)["spec"]["replicas"],
+        "suspend": bool(cron["spec"].get("suspend")),
+    }
+    note = json.dumps(before | {"backup": backup})
+    metadata = {"resourceVersion": cron["metadata"]["resourceVersion"], "annotations": {RESTORING: note}}
+    patch = json.dumps({"metadata": metadata, "spec": {"suspend": True}})
+    kubectl.run("patch", "cronjob", name, "--type=merge", f"--patch={patch}")
+    running = [
+        job["metadata"]["name"]
+        for job in kubectl.items("jobs")
+        if job["metadata"].get("labels", {}).get("app") == name and not _condition(job)
+    ]
+    if running:
+        if not _begun(cron):
+            _end(kubectl, name, before)
+        raise RefusedError(f"{', '.join(running)} still runs: wait for its end, and restore again")
+    return before
+
+
+def _end(kubectl: Kubectl, cron_job: str, before: Object) -> None:
+    patch = json.dumps(
+        {"metadata": {"annotations": {RESTORING: None}}, "spec": {"suspend": before["suspend"]}}
+    )
+    kubectl.run("patch", "cronjob", cron_job, "--type=merge", f"--patch={patch}")
+
+
+def _start(kubectl: Kubectl, replicas: int) -> None:
+    kubectl.run("scale", "deployment", BACKEND, f"--replicas={replicas}")
+    kubectl.run("rollout", "status", "deployment", BACKEND, f"--timeout={LONGEST_SECONDS}s")
+
+
+def _same_code(cron: Object, chosen: Snapshot, *, migrate: bool) -> None:
+    images = dict(line.split("=", 1) for line in _variable(cron, "IMAGES").split())
+    made, runs = chosen.facts.get("backend"), images.get("backend")
+    if made != runs and not migrate:
+        raise RefusedError(
+            f"backup {chosen.id} was made by {made}, and {runs} runs: write that image and run pulumi up first, or, if the"
+            " one that runs is newer, restore with --migrate"
+        )
+
+
+# --- Jobs --------------------------------------------------------------------------------------
+
+
+def _containers(cron: Object) -> dict[str, Object]:
+    spec = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return {container["name"]: container for container in (*spec["initContainers"], *spec["containers"])}
+
+
+def _variable(cron: Object, name: str) -> str:
+    rows = [row for container in _containers(cron).values() for row in container["env"]]
+    return next(str(row["value"]) for row in rows if row["name"] == name)
+
+
+def _job(cron: Object, name: str, *steps: tuple[str, ...], writes: bool = False) -> Object:
+    """A Job of the CronJob's own pod in which containers do something else, one after the other.
+
+    Each of `steps` is a container and its arguments. A name that ends with a dash is made unique.
+    """
+    template: Object = json.loads(json.dumps(cron["spec"]["jobTemplate"]))
+    pod = template["spec"]["template"]["spec"]
+    containers = _containers({"spec": {"jobTemplate": template}})
+    for container, *words in steps:
+        containers[container]["args"] = words
+        if writes:
+            for mount in containers[container]["volumeMounts"]:
+                if mount["name"] == "data":
+                    mount.pop("readOnly", None)
+    ordered = [containers[container] for container, *_ in steps]
+    trial = [containers["trial"]] if "database" in [container for container, *_ in steps] else []
+    pod["initContainers"], pod["containers"] = [*trial, *ordered[:-1]], ordered[-1:]
+    template["spec"]["backoffLimit"] = 0
+    metadata = template["metadata"] | {"generateName" if name.endswith("-") else "name": name}
+    return _owned({"metadata": metadata, "spec": template["spec"]}, cron)
+
+
+def _owned(job: Object, cron: Object) -> Object:
+    """The Job as the CronJob's: who deletes that, deletes it, and with its pod what holds the claims."""
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": cron["metadata"]["name"],
+        "uid": cron["metadata"]["uid"],
+    }
+    metadata = job["metadata"] | {"ownerReferences": [owner]}
     # The namespace keeps the log for an hour.
-    job["spec"] |= {"ttlSecondsAfterFinished": 3600, "backoffLimit": 0}
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    container["args"] = list(action)
-    if action[0] == "restore":
-        for mount in container["volumeMounts"]:
-            mount.pop("readOnly", None)
-    return job
+    spec = job["spec"] | {"ttlSecondsAfterFinished": 3600}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def _run(kubectl: Kubectl, job: dict[str, Any]) -> str:
-    name = json.loads(kubectl.run("create", "--filename=-", "--output=json", stdin=json.dumps(job)))[
-        "metadata"
-    ]["name"]
+def _bootstrap(kubectl: Kubectl) -> Object:
+    """The stack's newest bootstrap Job, to be run again."""
+    jobs = [
+        job
+        for job in kubectl.items("jobs")
+        if job["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "bootstrap"
+        and any(c["name"] == "backend" for c in job["spec"]["template"]["spec"].get("initContainers", ()))
+        and not job["metadata"].get("ownerReferences")
+    ]
+    if not jobs:
+        raise RefusedError("the stack has no bootstrap Job: run pulumi up first")
+    newest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+    template = newest["spec"]["template"]
+    labels = {key: value for key, value in template["metadata"]["labels"].items() if "job-name" not in key}
+    labels = {key: value for key, value in labels.items() if "controller-uid" not in key}
+    spec = {key: newest["spec"][key] for key in ("activeDeadlineSeconds", "backoffLimit", "podFailurePolicy")}
+    spec["template"] = {"metadata": template["metadata"] | {"labels": labels}, "spec": template["spec"]}
+    return {"metadata": {"generateName": "bootstrap-restored-", "labels": labels}, "spec": spec}
+
+
+def _run(kubectl: Kubectl, job: Object) -> str:
+    name = job["metadata"].get("name")
+    if name:
+        _make_way(kubectl, name)
+    made = json.loads(kubectl.run("create", "--filename=-", "--output=json", stdin=json.dumps(job)))
+    name = made["metadata"]["name"]
     until = time.monotonic() + LONGEST_SECONDS
-    while not (ended := _ended(kubectl, name)):
+    while not (ended := _condition(kubectl.get("job", name))):
         if time.monotonic() > until:
             raise ProgramError(f"job {name} did not end")
         time.sleep(1)
-    lines = kubectl.run("logs", f"job/{name}", "--container=backup", "--tail=20").strip().splitlines()
-    if ended == "Failed":
-        raise ProgramError(f"job {name} failed:\n" + "\n".join(lines))
-    return lines[-1]
+    main = job["spec"]["template"]["spec"]["containers"][0]["name"]
+    container, code = (main, 0) if ended == "Complete" else _failed(kubectl, name, main)
+    tail = "--tail=20" if code else "--tail=1"
+    said = kubectl.run("logs", f"job/{name}", f"--container={container}", tail).strip()
+    if ended == "Complete":
+        return said
+    kind = RefusedError if code == REFUSED else ProgramError
+    raise kind(f"job {name} failed:\n{said}")
 
 
-def _ended(kubectl: Kubectl, name: str) -> str | None:
-    conditions = kubectl.get("job", name).get("status", {}).get("conditions", [])
+def _make_way(kubectl: Kubectl, name: str) -> None:
+    """Removes the Job of a restore that ended; one that runs stays, and the name is taken."""
+    for job in kubectl.items("jobs"):
+        if job["metadata"]["name"] == name and _condition(job):
+            kubectl.run("delete", "job", name, "--wait", "--cascade=foreground")
+
+
+def _failed(kubectl: Kubectl, job: str, main: str) -> tuple[str, int]:
+    """The container that failed, and its exit code."""
+    for pod in kubectl.items("pods"):
+        if pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name") != job:
+            continue
+        status = pod["status"]
+        for row in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+            code = row["state"].get("terminated", {}).get("exitCode", 0)
+            if code and row["name"] != "trial":
+                return row["name"], code
+    return main, 1
+
+
+def _condition(job: Object) -> str | None:
+    """`Complete` or `Failed`, once it is one of them."""
     return next(
         (
             was["type"]
-            for was in conditions
+            for was in job.get("status", {}).get("conditions", [])
             if was["type"] in ("Complete", "Failed") and was["status"] == "True"
         ),
         None,
+    )
+
+
+def _snapshot(row: Object) -> Snapshot:
+    tags = (tag.partition("=") for tag in row.get("tags", ()))
+    return Snapshot(
+        id=row["short_id"],
+        time=datetime.fromisoformat(row["time"]),
+        stack=row["hostname"],
+        facts={name: value for name, _, value in tags if value},
     )

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from settings.values import (
     AnnotationKey,
+    Bucket,
     Cidr,
     Cpu,
     Cron,
@@ -21,6 +22,7 @@ from settings.values import (
     Name,
     ObjectName,
     Port,
+    Prefix,
     ProbePath,
     Registry,
     Replicas,
@@ -170,11 +172,17 @@ class Images(Section, frozen=True):
     """PostgreSQL, by digest or a patch release such as `16.4`; needed by `database.inCluster`. Its major is frozen."""
     redis: Image | None = None
     """Redis; needed by `cache.inCluster`."""
+    restic: Image | None = None
+    """restic 0.18 or newer in an image with a shell, e.g. `docker.io/restic/restic`; needed by `backup.schedule`."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When nodes ask the registry."""
     pull_deadline_seconds: Annotated[int, Meta(ge=60, le=14400)] = 300
     """How long a node may take to pull an image, in seconds; every wait for a pod is that much longer."""
-    registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = ("ghcr.io/cwinux", "docker.io/library")
+    registries: Annotated[tuple[Registry, ...], Meta(min_length=1)] = (
+        "ghcr.io/cwinux",
+        "docker.io/library",
+        "docker.io/restic",
+    )
     """Registries, or folders of one, that images may come from. Short names are `docker.io/library`'s."""
 
 
@@ -627,27 +635,72 @@ class Superuser(Section, frozen=True):
 
 
 class BackupResources(Resources, frozen=True):
-    """A dump, and a trial server next to it that gets the same."""
+    """A dump, and a trial server and restic next to it that get the same."""
 
     requests: Quantities = Quantities(cpu="50m", memory="128Mi", ephemeral_storage="64Mi")
-    limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="256Mi")
+    limits: Quantities = Quantities(cpu="1", memory="1Gi", ephemeral_storage="10Gi")
+    """What the node enforces; `ephemeral-storage` holds the dump and the database that the trial server makes of it."""
+
+
+class BackupClaim(Section, frozen=True):
+    """A volume that holds the repository."""
+
+    size: Size = "10Gi"
+    """Size of the claim; can grow, never shrink."""
+    class_name: ObjectName | None = None
+    """StorageClass; the cluster's default when left out."""
+    existing_claim: Name | None = None
+    """A claim that exists, e.g. one that another site copies; then the stack creates none."""
+
+
+class ObjectStore(Section, frozen=True):
+    """A bucket that holds the repository, behind the API of S3."""
+
+    endpoint: Url
+    """Where it answers, e.g. `https://s3.eu-central-1.amazonaws.com`. In a private range `network.egress` opens it."""
+    bucket: Bucket
+    """Name of the bucket, which exists."""
+    secret_name: ObjectName
+    """Name of the Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`."""
+    prefix: Prefix = "skillflaw"
+    """Folder of the repository inside the bucket."""
+    region: Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "us-east-1"
+    """Region that requests are signed for."""
+    version: Version | None = None
+    """Any word; change it when the Secret's content changes."""
+
+
+class BackupTarget(OneOf, frozen=True):
+    """What holds the repository of backups."""
+
+    alternatives: ClassVar = ("claim", "object_store")
+
+    claim: BackupClaim | None = None
+    """A volume of the cluster."""
+    object_store: ObjectStore | None = None
+    """A bucket, which outlives the cluster."""
 
 
 class Backup(Workload, frozen=True):
-    """Copies of the database and the application's files on a volume of their own, each restored once."""
+    """Encrypted snapshots of the database and the application's files in a repository of restic, each restored once."""
 
     schedule: Cron | None = None
     """When a backup begins, as a cron schedule in UTC. Left out: nothing is backed up."""
     keep: Annotated[int, Meta(ge=1, le=1000)] = 7
     """How many backups stay; older ones are removed after a new one succeeded."""
-    size: Size = "10Gi"
-    """Size of the volume they are kept on, and most that the trial server may take of a node's disk."""
-    class_name: ObjectName | None = None
-    """StorageClass; the cluster's default when left out."""
-    existing_claim: Name | None = None
-    """A claim that exists, e.g. one that another site copies; then the stack creates none."""
+    to: BackupTarget | None = None
+    """`{claim}` or `{objectStore}`; a claim of 10Gi when left out."""
+    password: SecretRef | None = None
+    """The repository's password in a Secret that exists; generated when left out. Without it a backup is nothing."""
+    database_url: SecretRef | None = None
+    """A URL of the database for backups alone: past a pooler, or of the role that owns the tables."""
     resources: BackupResources = BackupResources()
     """Requests and limits."""
+
+    @property
+    def existing_claim(self) -> str | None:
+        """A claim of the operator's own that holds the repository."""
+        return self.to.claim.existing_claim if self.to and self.to.claim else None
 
 
 class Peer(OneOf, frozen=True):

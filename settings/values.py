@@ -59,6 +59,12 @@ Server = Annotated[
 DatabaseName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][-.~A-Za-z0-9_]*$", max_length=63)]
 """The name of a database that a URL holds as it is."""
 
+Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][-.a-z0-9]*[a-z0-9]$", min_length=3, max_length=63)]
+"""The name of a bucket of an object store."""
+
+Prefix = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+(/[-._a-zA-Z0-9]+)*$", max_length=255)]
+"""A folder inside a bucket, without a slash at its ends."""
+
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 """The name of an environment variable."""
 

@@ -25,6 +25,8 @@ PROTECTED = {
     "secret-key-secret",
     "superuser-password",
     "backup-claim",
+    "backup-password",
+    "backup-secret",
 }
 """Objects that cannot be made again."""
 
@@ -138,10 +140,31 @@ EDITS = {
     ),
     "a bigger volume": ({"storage.size": "4Gi"}, {"storage-claim"}),
     "a bigger database": ({"database.inCluster.size": "4Gi"}, {"database-claim"}),
+    "backups in a bucket": (
+        {
+            "backup.to": {
+                "objectStore": {"endpoint": "https://s3.test", "bucket": "copies", "secretName": "store"}
+            }
+        },
+        {"backup", "backup-claim", "network-backup"},
+    ),
+    "a URL of its own for backups": (
+        {"backup.databaseUrl": {"secretName": "direct", "key": "url"}},
+        {"backup"},
+    ),
+    "another image of restic": ({"images.restic": "skillflaw.lab/restic:111111111111"}, {"backup"}),
     "other nights for backups": ({"backup.schedule": "0 4 * * 6"}, {"backup"}),
     "no backups": (
         {"backup.schedule": None},
-        {"backup", "backup-account", "backup-claim", "network-backup", "network-postgresql"},
+        {
+            "backup",
+            "backup-account",
+            "backup-claim",
+            "backup-password",
+            "backup-secret",
+            "network-backup",
+            "network-postgresql",
+        },
     ),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
@@ -205,7 +228,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "images": {
             **{
                 name: f"registry.example/{name}:1.2.3"
-                for name in ("backend", "frontend", "docs", "postgres", "redis")
+                for name in ("backend", "frontend", "docs", "postgres", "redis", "restic")
             },
             "registries": ["registry.example"],
             "pullDeadlineSeconds": 4331,
@@ -294,8 +317,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "pods": _pods("backup", 26007),
             "schedule": "59 23 28 * 6",
             "keep": 313,
-            "size": "713Gi",
-            "className": "some-backup-class",
+            "to": {"claim": {"size": "713Gi", "className": "some-backup-class"}},
             "resources": _resources(75),
         },
         "network": {
@@ -348,7 +370,16 @@ VALUES: dict[str, dict[str, Any]] = {
         "superuser": {
             "password": {"secretName": "some-password", "key": "some-password-key", "version": "word-six"}
         },
-        "backup": {"schedule": "0 3 * * *", "existingClaim": "some-backup-claim"},
+        "backup": {
+            "schedule": "0 3 * * *",
+            "to": {"claim": {"existingClaim": "some-backup-claim"}},
+            "password": {
+                "secretName": "some-repository",
+                "key": "some-repository-word",
+                "version": "word-nine",
+            },
+            "databaseUrl": {"secretName": "some-direct", "key": "some-direct-url", "version": "word-ten"},
+        },
         "network": {
             "edge": [{"namespace": "some-gateways"}],
             "egress": [{"cidr": "10.77.0.0/16", "ports": [7534]}],
@@ -366,6 +397,19 @@ VALUES: dict[str, dict[str, Any]] = {
                 "sslMode": "verify-ca",
                 "version": "word-seven",
             }
+        },
+        "backup": {
+            "to": {
+                "objectStore": {
+                    "endpoint": "https://some-store.test",
+                    "bucket": "some-bucket",
+                    "prefix": "some-folder",
+                    "region": "some-region",
+                    "secretName": "some-store-user",
+                    "version": "word-eleven",
+                }
+            },
+            "schedule": "0 3 * * *",
         },
         "cache": {
             "external": {

@@ -97,6 +97,7 @@ class Keys:
     """The key to come and the old ones, and what was found with them."""
 
     def __init__(self, new: str, old: list[str]) -> None:
+        self.text = new
         self.new = ciphers(new)[0]
         self.ciphers = [("new", self.new), *(("old", cipher) for key in old for cipher in ciphers(key))]
         self.found: Counter[str] = Counter()
@@ -255,11 +256,23 @@ def rotate(keys: Keys, data: Path) -> None:
         opened = before["old"] + before["new"]
         if left or keys.found != Counter(new=opened, foreign=before["foreign"]):
             refuse(f"{keys.found['new']} of {opened} values open with the new key: nothing was changed")
+        note(connection, fingerprint(keys.text))
         connection.commit()
     keys.found = before
     summary += files(data, keys, write=True)
     print(f"{opened} values open with the new key, {before['old']} of them were encrypted again")
     report(keys, summary)
+
+
+def note(connection: Connection, made_with: str) -> None:
+    """Names the key in the database too, where the key guard looks for it, if the role may."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(
+                f"COMMENT ON TABLE alembic_version IS 'skillflaw.com/key-fingerprint={made_with}'"
+            )
+    except DBAPIError:
+        print("  not noted in the database")
 
 
 def report(keys: Keys, summary: list[str]) -> None:
@@ -273,6 +286,9 @@ def main(action: str, key_file: str, old_keys: str, data: str, copy: str = "") -
     old = [path.read_text().strip() for path in sorted(Path(old_keys).iterdir()) if path.is_file()]
     kept = Path(data, ".key-fingerprint")
     made_with = kept.read_text().strip() if kept.exists() else None
+    if Path(data, ".restoring").exists():
+        print("REFUSED: a restore has not ended", file=sys.stderr)
+        return REFUSED
     if action == "choose":
         Path(copy).write_text({fingerprint(one): one for one in old}.get(str(made_with), key))
         return 0

@@ -1,5 +1,6 @@
 """Files that a few images need in addition to their folder's own, made before buildah reads the folder."""
 
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from lab.images import machine
 from lab.images.command import Report, run
+from lab.toolchain import golang
+from lab.toolchain.catalogue import RESTIC
 
 Prepare = Callable[[Path, Report], None]
 
@@ -29,4 +32,9 @@ def web_ui(folder: Path, report: Report) -> None:
         content.extractall(folder, [file for file in content.namelist() if "/frontend/" in file])
 
 
-PREPARE: dict[str, Prepare] = {"base": debian, "frontend": web_ui}
+def restic(folder: Path, report: Report) -> None:
+    """The keeper of backups, as `restic`."""
+    shutil.copy(golang.built("restic", RESTIC, report), folder / "restic")
+
+
+PREPARE: dict[str, Prepare] = {"base": debian, "frontend": web_ui, "restic": restic}

@@ -67,6 +67,9 @@ ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/c
 KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
 """Scanner of manifests; no lab needs it either."""
 
+RESTIC = Program(module="restic", package="github.com/restic/restic/cmd/restic")
+"""Keeper of backups; it stands in an image, not in the toolchain."""
+
 MANIFESTS = {
     "gateway-api.yaml": Manifests(
         module="gateway-api", path="sigs.k8s.io/gateway-api", folders=("config/crd/standard",)

@@ -21,6 +21,8 @@ def in_cluster_state_has_images(
 ) -> Iterator[Problem]:
     if backup.schedule and database.external and images.postgres is None:
         yield _missing_image("postgres", "backup.schedule")
+    if backup.schedule and images.restic is None:
+        yield _missing_image("restic", "backup.schedule")
     if database.in_cluster and images.postgres is None:
         yield _missing_image("postgres", "database.inCluster")
     if cache.in_cluster and images.redis is None:
@@ -38,7 +40,7 @@ def _missing_image(image: str, needed_by: str) -> Problem:
 
 @rule
 def protected_images_are_pinned(images: Images, protection: Protection) -> Iterator[Problem]:
-    for name in ("backend", "frontend", "docs", "redis"):
+    for name in ("backend", "frontend", "docs", "redis", "restic"):
         reference = getattr(images, name)
         if protection.enabled and reference and not is_fixed(reference):
             yield _moving_image(name, reference, "1.8.4")
@@ -66,7 +68,7 @@ def _moving_image(name: str, reference: str, release: str) -> Problem:
 
 @rule
 def images_come_from_known_registries(images: Images) -> Iterator[Problem]:
-    for name in ("backend", "frontend", "docs", "postgres", "redis"):
+    for name in ("backend", "frontend", "docs", "postgres", "redis", "restic"):
         reference = getattr(images, name)
         if reference and not from_registry(reference, images.registries):
             yield Problem(

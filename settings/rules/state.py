@@ -128,10 +128,23 @@ def databases_have_a_volume_of_their_own(
 
 @rule
 def backups_have_a_volume_of_their_own(backup: Backup, storage: Storage) -> Iterator[Problem]:
-    if backup.existing_claim and backup.existing_claim in CLAIMS | {storage.existing_claim}:
+    claim = backup.existing_claim
+    if claim and claim in CLAIMS | {storage.existing_claim}:
         yield Problem(
-            path="backup.existingClaim",
-            found=f"{backup.existing_claim}, a claim that is the stack's own",
+            path="backup.to.claim.existingClaim",
+            found=f"{claim}, a claim that is the stack's own",
             allowed="a claim of its own: one lost volume must not take the backups with it",
-            remedy="name another claim, or remove backup.existingClaim and the stack makes one",
+            remedy="name another claim, or remove backup.to.claim.existingClaim and the stack makes one",
+        )
+
+
+@rule
+def protected_backups_are_encrypted_on_the_way(backup: Backup, protection: Protection) -> Iterator[Problem]:
+    store = backup.to.object_store if backup.to else None
+    if protection.enabled and store and not store.endpoint.startswith("https://"):
+        yield Problem(
+            path="backup.to.objectStore.endpoint",
+            found=f"{store.endpoint}: whoever carries the requests can change what a restore would find",
+            allowed="https under protection",
+            remedy="write an endpoint that begins with https://",
         )

@@ -114,7 +114,10 @@ def test_an_adoption_refuses_what_is_not_skillflaws(small):
 
 def test_skillflaw_runs_again_on_what_a_deliberate_destroy_left(small):
     small.sections["protection"] = {"enabled": True}
-    small.sections["backup"] = {"schedule": "0 3 * * *", "size": "1Gi", "className": "local"}
+    small.sections["backup"] = {
+        "schedule": "0 3 * * *",
+        "to": {"claim": {"size": "1Gi", "className": "local"}},
+    }
     small.up()
     kept = keepsakes(small)
     small.pulumi("state", "unprotect", "--all", "--yes")

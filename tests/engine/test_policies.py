@@ -116,7 +116,7 @@ def test_under_protection_a_violation_is_refused_before_its_resource_is_touched(
         "surfaces": {},
         "network": {},
         "backend": {"scale": {"replicas": 1}},
-        "backup": {"schedule": "0 3 * * *", "size": "1Gi", "className": "local"},
+        "backup": {"schedule": "0 3 * * *", "to": {"claim": {"size": "1Gi", "className": "local"}}},
         "protection": {"enabled": True},
     }
     done = careless.up("--policy-pack=policies", check=False)

@@ -1,4 +1,4 @@
-"""Two PostgreSQL servers, restic and the scripts of a backup, as its pod has them: one network, one user, the lab's images."""
+"""Two PostgreSQL servers, restic and the scripts of a backup, as a pod has them: one network, one user, the lab's image."""
 
 import ctypes
 import errno
@@ -133,9 +133,11 @@ def sandbox(root: Path, archive: Path, *programs: Path) -> Iterator[Sandbox]:
     root.mkdir()
     unpack(archive, root)
     for program in programs:
-        shutil.copy(program, root / "usr/bin")
+        shutil.copyfile(program, root / "usr/bin" / program.name.partition("-")[0])
+        (root / "usr/bin" / program.name.partition("-")[0]).chmod(0o755)
     (root / "dev").mkdir(exist_ok=True)
-    setup = f"ip link set lo up && mount --rbind /dev {root}/dev && mount -t proc proc {root}/proc && echo && exec sleep infinity"
+    mounts = f"mount --rbind /dev {root}/dev && mount -t proc proc {root}/proc"
+    setup = f"ip link set lo up && {mounts} && echo && exec sleep infinity"
     holder = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-c", setup], stdout=subprocess.PIPE)
     try:
         assert holder.stdout.readline() == b"\n"

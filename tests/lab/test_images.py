@@ -7,7 +7,7 @@ import pytest
 from lab.images import folders, pin
 from lab.images.command import ImageError
 
-DEPLOYED = ("backend", "frontend", "docs", "postgres", "redis")
+DEPLOYED = ("backend", "frontend", "docs", "postgres", "redis", "restic")
 
 
 def tags() -> dict[str, str]:

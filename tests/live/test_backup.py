@@ -1,8 +1,7 @@
 """A backup is taken, everything is lost, everything is put back."""
 
+import contextlib
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -13,52 +12,44 @@ from operations.wire import Endpoint
 from tests.live.namespace import NAMESPACE, pods
 from tests.live.operate import operation
 
+IN_BACKEND = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")
+
 
 @pytest.fixture(scope="module")
-def folder(kubectl) -> Path:
-    """Folder of the backups on the disk of this machine, which is every node's. There is one."""
-    first = operation("lab", "backup")
-    assert first.returncode == 0, first.stdout + first.stderr
-    volume = kubectl(
-        "get", "persistentvolumeclaim", "skillflaw-backups", NAMESPACE, "--output=jsonpath={.spec.volumeName}"
-    )
-    spec = json.loads(kubectl("get", "persistentvolume", volume, "--output=json"))["spec"]
-    return Path((spec.get("local") or spec.get("hostPath"))["path"])
+def backup() -> str:
+    """A backup of the stack."""
+    return taken()
 
 
-def finished(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+def taken() -> str:
+    done = operation("lab", "backup")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split("backup ")[-1].split(":")[0]
+
+
+def listed() -> list[str]:
+    done = operation("lab", "backup", "--list")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
 
 
 def psql(kubectl, statement: str) -> str:
     return kubectl(
         "exec", "postgresql-0", NAMESPACE, "--", "psql", "--username=skillflaw", "--dbname=skillflaw",
         "--tuples-only", "--no-align", f"--command={statement}",
-    )  # fmt: skip
+    ).strip()  # fmt: skip
 
 
 def test_what_was_lost_after_a_backup_is_back_after_a_restore(
-    at_risk, kubectl, folder, hosts: dict[str, Endpoint], minted: Minted
+    at_risk, kubectl, hosts: dict[str, Endpoint], minted: Minted
 ):
     key = minted.api_key_file.read_text()
-    in_backend = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")
-    kubectl(*in_backend, "mkdir -p /var/lib/skillflaw/kept && echo file > /var/lib/skillflaw/kept/note")
-
-    taken = operation("lab", "backup")
-    assert taken.returncode == 0, taken.stdout + taken.stderr
-    newest = finished(folder)[-1]
-    assert newest in taken.stdout
-    assert {file.name for file in (folder / newest).iterdir()} == {
-        "database.dump", "files.tar.gz", "key-fingerprint", "images", "rows", "checksums",
-    }  # fmt: skip
-    listed = subprocess.run(
-        ["tar", "-tzf", folder / newest / "files.tar.gz"], capture_output=True, text=True, check=True
-    )
-    assert "./kept/note" in listed.stdout.split()
-    assert "./secret_key" not in listed.stdout.split()
+    kubectl(*IN_BACKEND, "mkdir -p /var/lib/skillflaw/kept && echo file > /var/lib/skillflaw/kept/note")
+    newest = taken()
+    assert listed()[-1] == newest
 
     psql(kubectl, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    kubectl(*in_backend, "rm -r /var/lib/skillflaw/kept")
+    kubectl(*IN_BACKEND, "rm -r /var/lib/skillflaw/kept")
     with pytest.raises(CheckError):
         api.knows_key(hosts["app"], key)
 
@@ -67,53 +58,43 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
     assert f"restored {newest}" in restored.stdout
     api.knows_key(hosts["app"], key)
     api.runs_flow(hosts["api"], key, minted.flow)
-    assert kubectl(*in_backend, "cat /var/lib/skillflaw/kept/note") == "file\n"
+    assert kubectl(*IN_BACKEND, "cat /var/lib/skillflaw/kept/note") == "file\n"
+    cron = json.loads(kubectl("get", "cronjob", "skillflaw-backup", NAMESPACE, "--output=json"))
+    assert not cron["spec"]["suspend"]
+    assert "skillflaw.com/restoring" not in cron["metadata"].get("annotations", {})
 
 
-def test_a_backup_killed_midway_is_no_backup_and_the_next_one_clears_it_away(kubectl, folder):
-    before = finished(folder)
-    left = folder / ".20260101T000000Z"
-    left.mkdir()
-    assert operation("lab", "backup").returncode == 0
-    assert not left.exists()
+def test_only_the_last_backups_stay(kubectl, backup):
     # The stack keeps two.
-    assert len(finished(folder)) == 2
-    assert finished(folder)[0] == before[-1]
+    more = [taken(), taken()]
+    assert listed() == more
 
 
-def checksums(folder: Path) -> bytes:
-    files = sorted(file.name for file in folder.iterdir() if file.name != "checksums")
-    return subprocess.run(["sha256sum", *files], cwd=folder, capture_output=True, check=True).stdout
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "hidden", "reason"),
-    [
-        ("database.dump", b"not a dump", False, "is not what was written"),
-        ("rows", b"alembic_version|2\n", True, "does not restore"),
-        (
-            "key-fingerprint",
-            b"0123456789abcdef",
-            True,
-            "was made with key 0123456789abcdef, this stack has key",
-        ),
-    ],
-)
-def test_a_backup_that_does_not_fit_is_refused_before_anything_stops(
-    file, content, hidden, reason, folder, kubectl, hosts, minted
+@pytest.mark.parametrize("chosen", ["0123abcd", "latest"])
+def test_a_backup_that_cannot_be_restored_is_refused_before_anything_stops(
+    chosen, kubectl, backup, hosts, minted
 ):
-    newest = folder / finished(folder)[-1]
-    whole = {name: (newest / name).read_bytes() for name in (file, "checksums")}
     before = pods(kubectl, "backend").keys()
-    (newest / file).write_bytes(content)
-    if hidden:
-        (newest / "checksums").write_bytes(checksums(newest))
-    try:
-        refused = operation("lab", "restore", "--backup=latest")
-    finally:
-        for name, kept in whole.items():
-            (newest / name).write_bytes(kept)
+    with contextlib.ExitStack() as stack:
+        if chosen == "latest":
+            at = "/var/lib/skillflaw/.key-fingerprint"
+            kept = kubectl(*IN_BACKEND, f"cat {at}").strip()
+            stack.callback(kubectl, *IN_BACKEND, f"printf {kept} > {at}")
+            kubectl(*IN_BACKEND, f"printf 0123456789abcdef > {at}")
+        refused = operation("lab", "restore", f"--backup={chosen}")
     assert refused.returncode == 2
+    reason = "no backup 0123abcd" if chosen != "latest" else "this stack has key 0123456789abcdef"
     assert reason in refused.stderr
     assert pods(kubectl, "backend").keys() == before
+    api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)
+
+
+def test_a_pod_does_not_start_on_data_that_is_half_restored(at_risk, kubectl, backup, hosts, minted):
+    kubectl(*IN_BACKEND, f"echo {backup} > /var/lib/skillflaw/.restoring")
+    started = "wait", "pod", "--selector=app=skillflaw-backend", NAMESPACE
+    kubectl("delete", "pod", "--selector=app=skillflaw-backend", NAMESPACE, "--wait")
+    refused = "--for=jsonpath={.status.initContainerStatuses[0].lastState.terminated.exitCode}=78"
+    kubectl(*started, refused, "--timeout=90s")
+    restored = operation("lab", "restore", "--backup=latest")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
     api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)

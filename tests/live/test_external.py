@@ -18,7 +18,7 @@ from operations.wire import Endpoint, resolved
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
 from tests.live import flows, namespace
-from tests.live.operate import validate
+from tests.live.operate import operation, validate
 from tests.live.traffic import Traffic
 
 pytestmark = pytest.mark.independent
@@ -141,7 +141,8 @@ def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
                 "database": {"external": {"secretName": "database-first", "key": "url"}},
                 "cache": {"external": {"secretName": "cache", "key": "url"}},
                 "network.egress": [{"cidr": node.pods, "ports": [*SERVERS.values()]} for node in REAL.nodes],
-                "backup": {},
+                # Never by itself: 31 February.
+                "backup": {"schedule": "0 0 31 2 *", "to": {"claim": {"size": "1Gi", "className": "local"}}},
             }
         )
         stack.sections["kubeconfig"] = stack.encrypted("kubeconfig", REAL.kubeconfig.read_text())
@@ -191,3 +192,24 @@ def test_a_database_password_is_rotated_without_a_failed_request(other, visitor,
         runs = traffic.count["run"] + 3
         wait_for(lambda: traffic.count["run"] >= runs, 30, "flows after the old role was closed")
     assert not traffic.failures, traffic.story
+
+
+def test_a_backup_over_tls_comes_back_and_its_jobs_hold_no_claim_of_a_destroyed_stack(
+    other, visitor, api, kubectl
+):
+    taken = operation(NAME, "backup", program=other.program)
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    kubectl(
+        "exec", "postgresql", f"--namespace={STATE}", "--", "psql", "--host=/data", "--username=postgres",
+        "--dbname=skillflaw", "--command=TRUNCATE flow CASCADE",
+    )  # fmt: skip
+    restored = operation(NAME, "restore", "--backup=latest", program=other.program)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    with Traffic(api.async_client, {"run": (1, flows.run(visitor))}) as traffic:
+        wait_for(lambda: traffic.count["run"] >= 1, 60, "a flow after the restore")
+    assert not traffic.failures, traffic.story
+    # The fixture destroys the stack: claims go only when no pod is left, finished ones included.
+    jobs = json.loads(kubectl("get", "jobs", f"--namespace={NAME}", "--output=json"))["items"]
+    made = [job for job in jobs if job["metadata"]["labels"].get("app") == "skillflaw-backup"]
+    assert made
+    assert all(job["metadata"]["ownerReferences"][0]["kind"] == "CronJob" for job in made)

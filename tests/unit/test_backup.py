@@ -70,6 +70,23 @@ def test_a_backup_of_an_external_database_needs_the_image_whose_tools_make_it():
     parse(stack | external | {"backup": {}}, set())
 
 
+def test_a_backup_needs_the_image_that_keeps_it():
+    stack = stack_file("lab")
+    images = {name: image for name, image in stack["images"].items() if name != "restic"}
+    with pytest.raises(SettingsError) as refused:
+        parse(stack | {"images": images}, set())
+    assert [problem.path for problem in refused.value.problems] == ["images.restic"]
+
+
+@pytest.mark.parametrize("key", ["size", "className", "existingClaim"])
+def test_a_key_of_the_released_version_is_refused_with_its_new_spelling(key):
+    with pytest.raises(SettingsError) as refused:
+        parse(stack_file("lab") | {"backup": {"schedule": "0 3 * * *", key: "x"}}, set())
+    (problem,) = refused.value.problems
+    assert problem.path == f"backup.{key}"
+    assert f"backup.to: {{claim: {{{key}: " in problem.remedy
+
+
 def test_runs_never_overlap_and_never_hang_for_ever():
     spec = job(lab())
     assert spec["concurrencyPolicy"] == "Forbid"
@@ -78,9 +95,10 @@ def test_runs_never_overlap_and_never_hang_for_ever():
 
 
 def test_the_data_is_read_only_to_a_backup():
-    (container,) = pod(lab())["containers"]
-    mounts = {mount["name"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
-    assert mounts == {"data": True, "backups": False, "tmp": False}
+    spec = pod(lab())
+    for container in (*spec["initContainers"], *spec["containers"]):
+        mounts = {mount["name"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        assert mounts.get("data", True), container["name"]
 
 
 def test_a_backup_reads_the_files_as_the_one_who_wrote_them():
@@ -96,14 +114,60 @@ def test_a_volume_of_one_node_is_backed_up_on_that_node():
 
 
 def test_the_trial_server_is_reached_by_its_own_pod_only():
-    (trial,) = pod(lab())["initContainers"]
+    trial, _ = pod(lab())["initContainers"]
     assert trial["restartPolicy"] == "Always"
     assert "listen_addresses=127.0.0.1" in trial["args"]
     assert "ports" not in trial
 
 
 def test_backups_on_a_claim_of_others_make_none():
-    program = lab(backup={"schedule": "0 3 * * *", "existingClaim": "elsewhere"})
+    program = lab(backup={"schedule": "0 3 * * *", "to": {"claim": {"existingClaim": "elsewhere"}}})
     claims = [volume.get("persistentVolumeClaim", {}).get("claimName") for volume in pod(program)["volumes"]]
     assert "elsewhere" in claims
     assert not [claim for claim in program.of("PersistentVolumeClaim") if claim.name == "backup-claim"]
+
+
+STORE = {
+    "endpoint": "https://s3.test:9000/",
+    "bucket": "copies",
+    "prefix": "a/b",
+    "region": "eu",
+    "secretName": "store",
+}
+
+
+def variables(container: dict) -> dict:
+    return {row["name"]: row.get("value", row.get("valueFrom")) for row in container["env"]}
+
+
+def test_backups_in_a_bucket_leave_the_cluster_and_need_no_claim():
+    program = lab(backup={"schedule": "0 3 * * *", "to": {"objectStore": STORE}})
+    (repository,) = pod(program)["containers"]
+    assert variables(repository)["RESTIC_REPOSITORY"] == "s3:https://s3.test:9000/copies/a/b"
+    assert variables(repository)["AWS_SECRET_ACCESS_KEY"] == {
+        "secretKeyRef": {"name": "store", "key": "AWS_SECRET_ACCESS_KEY"}
+    }
+    assert not [claim for claim in program.of("PersistentVolumeClaim") if claim.name == "backup-claim"]
+
+
+def test_only_the_keeper_holds_the_password_and_the_keys_of_the_bucket():
+    program = lab(backup={"schedule": "0 3 * * *", "to": {"objectStore": STORE}})
+    secrets = {"RESTIC_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    for container in pod(program)["initContainers"]:
+        assert not secrets & variables(container).keys(), container["name"]
+    assert secrets <= variables(pod(program)["containers"][0]).keys()
+
+
+def test_a_backup_is_its_stacks_own_whoever_shares_the_repository():
+    (repository,) = pod(lab())["containers"]
+    organization, project, stack = variables(repository)["IDENTITY"].split("/")
+    assert all((organization, project, stack))
+
+
+def test_a_url_of_its_own_leads_a_backup_past_the_pooler():
+    own = {"secretName": "direct", "key": "url", "version": "2"}
+    program = lab(backup={"schedule": "0 3 * * *", "databaseUrl": own})
+    _, database = pod(program)["initContainers"]
+    assert variables(database)["DATABASE_URL"] == {"secretKeyRef": {"name": "direct", "key": "url"}}
+    annotations = program.templates["backup"]["metadata"]["annotations"]
+    assert "DATABASE_URL 2" in annotations["skillflaw.com/secret-versions"]

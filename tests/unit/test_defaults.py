@@ -22,7 +22,7 @@ from components.web import WebArgs
 from settings import sections
 from settings.live import Live
 
-IMAGES = {name: f"some/{name}" for name in ("backend", "frontend", "docs", "postgres", "redis")}
+IMAGES = {name: f"some/{name}" for name in ("backend", "frontend", "docs", "postgres", "redis", "restic")}
 URL = State(url=SecretKeyRef(name="some-secret", key="url"))
 ANY: Any = object()
 
@@ -85,11 +85,14 @@ def test_an_autoscaler_defaults_to_the_stack_files_target():
 
 def test_backups_default_to_the_stack_files_defaults():
     file = settings(backup=sections.Backup(schedule="0 3 * * *"))
-    assert arguments.backup(file, "ns", storage=ANY, database=URL) == BackupArgs(
+    live = Live(stack="o/p/s", frozen={}, generated_key=False)
+    assert arguments.backup(file, "ns", live, storage=ANY, database=URL, before_rotation=0) == BackupArgs(
         workload=workload("postgres", backup.RESOURCES),
         storage=ANY,
         database=URL,
-        images=[IMAGES["backend"], IMAGES["postgres"]],
+        restic=Image(reference=IMAGES["restic"]),
+        identity="o/p/s",
+        images={"backend": IMAGES["backend"], "postgres": IMAGES["postgres"]},
         schedule="0 3 * * *",
     )
 

@@ -92,6 +92,7 @@ def test_the_outputs_are_what_operations_read(lab):
         "frontendService",
         "docsService",
         "backupCronJob",
+        "backupPassword",
         "generatedKey",
         "secretKey",
         "keyGeneration",
@@ -341,7 +342,8 @@ def test_without_protection_nothing_stays_behind(lab):
 
 
 @pytest.mark.parametrize(
-    "name", ["secret-key-bytes", "superuser-password", "database-password", "cache-password"]
+    "name",
+    ["secret-key-bytes", "superuser-password", "database-password", "cache-password", "backup-password"],
 )
 def test_a_generated_secret_is_never_generated_again(lab, name):
     (declared,) = [declared for declared in lab.resources.values() if declared.name == name]

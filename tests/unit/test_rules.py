@@ -21,6 +21,7 @@ SAFE = {
     "images": {
         "backend": f"ghcr.io/cwinux/skillflaw_backend{DIGEST}",
         "frontend": f"ghcr.io/cwinux/skillflaw_frontend{DIGEST}",
+        "restic": f"docker.io/restic/restic{DIGEST}",
     },
     "surfaces": {"api": {"host": "api.example.com"}, "app": {"host": "app.example.com"}},
     "edge": {"ingress": {"className": "nginx"}, "issuer": "letsencrypt"},
@@ -145,8 +146,18 @@ REFUSED = {
     ),
     "migrations_are_known": ({"protection": {"migrating": ["backend.env"]}}, "protection.migrating"),
     "backups_have_a_volume_of_their_own": (
-        {"backup": {"existingClaim": "skillflaw-backend-data"}},
-        "backup.existingClaim",
+        {"backup": {"to": {"claim": {"existingClaim": "skillflaw-backend-data"}}}},
+        "backup.to.claim.existingClaim",
+    ),
+    "protected_backups_are_encrypted_on_the_way": (
+        {
+            "backup": {
+                "to": {
+                    "objectStore": {"endpoint": "http://s3.test", "bucket": "copies", "secretName": "store"}
+                }
+            }
+        },
+        "backup.to.objectStore.endpoint",
     ),
     "policies_know_the_edge": (
         {"network": {"egress": SAFE["network"]["egress"]}},
@@ -302,7 +313,10 @@ def test_an_image_from_elsewhere_is_refused_by_its_full_name_with_or_without_pro
 
 
 def scheduled(**backup) -> dict:
-    return SAFE | {"images": SAFE["images"] | {"postgres": "postgres:16.4"}, "backup": backup}
+    return SAFE | {
+        "images": SAFE["images"] | {"postgres": "postgres:16.4"},
+        "backup": backup,
+    }
 
 
 @pytest.mark.parametrize(
@@ -400,16 +414,16 @@ def test_the_namespace_of_a_gateway_is_the_edges_too():
 
 @pytest.mark.parametrize("claim", ["postgresql-data", "skillflaw-backups", "skillflaw-backend-data"])
 def test_backups_are_kept_on_no_claim_of_the_stacks_own(claim):
-    with pytest.raises(SettingsError, match=r"backup\.existingClaim"):
-        parse(SAFE | {"backup": {"existingClaim": claim}}, set())
+    with pytest.raises(SettingsError, match=r"backup\.to\.claim\.existingClaim"):
+        parse(SAFE | {"backup": {"to": {"claim": {"existingClaim": claim}}}}, set())
 
 
 def test_files_and_backups_share_no_claim():
     both = {
-        "backup": {"existingClaim": "x"},
+        "backup": {"to": {"claim": {"existingClaim": "x"}}},
         "storage": {"existingClaim": "x", "accessMode": "ReadWriteMany"},
     }
-    with pytest.raises(SettingsError, match=r"backup\.existingClaim"):
+    with pytest.raises(SettingsError, match=r"backup\.to\.claim\.existingClaim"):
         parse(SAFE | both, set())
 
 

@@ -331,7 +331,7 @@ def test_a_database_by_its_address_takes_user_and_password_as_they_are():
 
 def test_a_backup_dumps_and_tries_with_the_same_password():
     pod = lab({"database": {"external": ADDRESS}}).pods["backup"]
-    (dump,), (trial,) = pod["containers"], pod["initContainers"]
+    trial, dump = pod["initContainers"]
     assert variables(dump) | {
         "PGUSER": ("username", "their-database"),
         "PGPASSWORD": ("password", "their-database"),
@@ -343,7 +343,7 @@ def test_a_backup_dumps_and_tries_with_the_same_password():
 
 def test_a_backup_of_a_database_by_its_url_tries_with_the_url_as_before():
     pod = lab({"database": {"external": URL}}).pods["backup"]
-    (dump,), (trial,) = pod["containers"], pod["initContainers"]
+    trial, dump = pod["initContainers"]
     assert list(variables(dump))[:2] == ["DATABASE_URL", "PGPASSWORD"]
     reference = ("url", "their-database")
     assert [variables(dump)[name] for name in ("DATABASE_URL", "PGPASSWORD")] == [reference, reference]
