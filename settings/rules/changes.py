@@ -9,6 +9,7 @@ from settings.frozen import CHOICES, MIGRATIONS, OWN, UNKNOWN, frozen
 from settings.live import Live
 from settings.problems import Problem
 from settings.rules.registry import rule
+from settings.rules.state import DATA_CLAIM, DATABASE_CLAIM
 from settings.sections import (
     Backend,
     Cluster,
@@ -22,6 +23,8 @@ from settings.sections import (
 )
 
 CLAIM = "database.inCluster.existingClaim"
+OWN_CLAIMS = {CLAIM: DATABASE_CLAIM, "storage.existingClaim": DATA_CLAIM}
+"""Names of the claims that the stack makes, by the choice of another one."""
 
 
 @rule
@@ -44,6 +47,8 @@ def frozen_choices_stay(
         for path, was in before.items()
         if was != now.get(path, was) and UNKNOWN not in (was, now.get(path))
     ]
+    # A claim of the stack's that the file begins to name, or ceases to, is the same volume.
+    moved = [path for path in changed if {before[path], now[path]} != {OWN, OWN_CLAIMS.get(path)}]
     for path, was in before.items():
         if path not in changed and path in protection.migrating and was == now.get(path):
             yield Problem(
@@ -54,7 +59,7 @@ def frozen_choices_stay(
             )
     for path in changed:
         was, choice = before[path], CHOICES[path]
-        if _belongs_to_another(path, changed):
+        if _belongs_to_another(path, moved):
             continue
         part = path.partition(".")[0]
         release = f"run `python -m operations release --stack {live.name} {part}`"
@@ -79,10 +84,10 @@ def frozen_choices_stay(
             )
 
 
-def _belongs_to_another(path: str, changed: list[str]) -> bool:
+def _belongs_to_another(path: str, moved: list[str]) -> bool:
     """Whether the choice is a property of a volume or server whose place another one takes."""
     holder = CHOICES[path].belongs_to
-    return holder is not None and (holder in changed or _belongs_to_another(holder, changed))
+    return holder is not None and (holder in moved or _belongs_to_another(holder, moved))
 
 
 @rule

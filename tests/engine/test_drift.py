@@ -101,6 +101,25 @@ ALLOW_ALL = {
     "metadata": {"name": "by-hand"},
     "spec": {"podSelector": {}, "ingress": [{}], "policyTypes": ["Ingress"]},
 }
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "by-hand"},
+    "spec": {
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "other",
+                "image": "skillflaw.lab/other:1",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    },
+}
 
 
 def added(path: str, value: object) -> tuple[str, str]:
@@ -126,7 +145,7 @@ def test_what_was_added_by_hand_is_found_and_the_commands_of_the_report_take_it_
     whole.kubectl("create", "--filename=-", f"--namespace={whole.name}", stdin=json.dumps(ALLOW_ALL))
     kubectl("create", "service", "nodeport", "by-hand", "--tcp=80")
     kubectl("create", "serviceaccount", "by-hand")
-    kubectl("run", "by-hand", "--image=skillflaw.lab/other:1")
+    whole.kubectl("create", "--filename=-", f"--namespace={whole.name}", stdin=json.dumps(POD))
     found = drift()
     # Whoever may write sees the same.
     assert make("drift").returncode != 0

@@ -28,7 +28,7 @@ SAFE = {
     "longer flows",
     "bigger small containers",
 }
-DESTRUCTIVE = {"no backups", "a key given up"}
+DESTRUCTIVE = {"no backups"}
 
 
 @pytest.fixture(scope="module")

@@ -612,6 +612,18 @@ def test_another_volume_of_the_database_may_have_another_version_and_owner(prope
     parse(IN_CLUSTER | moved, set(), live=running(IN_CLUSTER, released=RELEASES))
 
 
+@pytest.mark.parametrize("property_", ["images.postgres", "database.inCluster.uid"])
+def test_the_same_volume_under_its_own_name_keeps_version_and_owner(property_):
+    claim = "database.inCluster.existingClaim"
+    named = IN_CLUSTER | {"database": {"inCluster": {"existingClaim": "postgresql-data"}}}
+    moved = named | MOVED[property_] | {"protection": {"migrating": [claim]}}
+    if property_ == "database.inCluster.uid":
+        moved["database"] = {"inCluster": {"existingClaim": "postgresql-data", "uid": 10002}}
+    (problem,) = problems(moved, running(IN_CLUSTER, released=RELEASES))
+    assert problem.path == property_
+    parse(named | {"protection": {"migrating": [claim]}}, set(), live=running(IN_CLUSTER, released=RELEASES))
+
+
 def test_another_volume_of_files_may_have_another_class_and_access_mode():
     moved = MOVED["storage.existingClaim"] | {"protection": {"migrating": ["storage.existingClaim"]}}
     before = IN_CLUSTER | {"storage": {"className": "fast", "accessMode": "ReadWriteMany"}}
