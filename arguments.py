@@ -3,7 +3,7 @@
 The one place that knows both; settings know no component, and components know no settings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from typing import Any, TypeVar, cast
@@ -185,6 +185,7 @@ def backend(settings: Settings, runtime: Runtime, *, bootstrap: pulumi.Resource)
         else own.scale.replicas,
         pre_stop_seconds=own.pre_stop_seconds,
         account_annotations=own.service_account.annotations,
+        service_annotations=_service_annotations(settings.surfaces.api or settings.surfaces.app),
     )
 
 
@@ -227,6 +228,7 @@ def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
         ),
         replicas=own.replicas,
         port=own.port,
+        service_annotations=_service_annotations(settings.surfaces.app),
         backend_url=_backend_url(settings),
     )
 
@@ -247,6 +249,7 @@ def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
         ),
         replicas=own.replicas,
         port=own.port,
+        service_annotations=_service_annotations(settings.surfaces.docs),
     )
 
 
@@ -284,6 +287,7 @@ def edge(
             await_address=own.await_address,
             longest_flow_seconds=runtime.longest_flow_seconds,
             class_name=own.ingress.class_name,
+            controller=_ruled(own.ingress.served_by),
             issuer=own.issuer,
         )
     gateway = _ruled(own.gateway)
@@ -359,6 +363,10 @@ def _backend_url(settings: Settings) -> str:
     """Origin that the web UI proxies to, if there is a web UI."""
     api = settings.surfaces.api
     return settings.frontend.backend_url or (f"https://{api.host}/" if api else "")
+
+
+def _service_annotations(surface: sections.Surface | None) -> Mapping[str, str]:
+    return surface.service_annotations if surface else {}
 
 
 def _workload(

@@ -41,6 +41,8 @@ class BackendArgs:
     """How long a leaving pod still accepts requests, in seconds."""
     account_annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the ServiceAccount, by which a cloud knows the replicas."""
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    """Extra annotations of the Service."""
 
 
 class Backend(Component):
@@ -107,6 +109,7 @@ class Backend(Component):
             name=self.target.service,
             port_name="http",
             port=self.target.port,
+            annotations=args.service_annotations,
         )
         if most > 1:
             workloads.disruption_budget(self, f"{name}-budget", COMPONENT, workload.namespace)

@@ -76,6 +76,11 @@ class EdgeArgs:
     """The longest request that no proxy may cut, in seconds."""
 
     @property
+    def seconds(self) -> int:
+        """How long a proxy may take for a request, in seconds: the application ends a flow that is too long first."""
+        return self.longest_flow_seconds + 15
+
+    @property
     def public(self) -> tuple[str, ...]:
         """Components that any route leads to, in the order of their names."""
         return tuple(

@@ -71,6 +71,13 @@ CLUSTERS = {
         database=Address("10.60.0.3"),
         cache=Address("10.60.0.4"),
     ),
+    "gke-with-an-ingress": Cluster(
+        edge=GOOGLE,
+        near=[Pod("kube-system", {"k8s-app": "glbc"}), Address("35.190.0.1")],
+        dns=[KUBE_DNS, NODE_CACHE, Pod("kube-system", {"k8s-app": "node-local-dns"})],
+        database=Address("10.60.0.3"),
+        cache=Address("10.60.0.4"),
+    ),
     "gke-autopilot": Cluster(
         edge=GOOGLE,
         near=[Pod("gateways", {}), Address("35.190.0.1")],
