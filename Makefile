@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live elsewhere bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live elsewhere versions bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -36,6 +36,10 @@ elsewhere: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
 	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit tests/lab
+
+# API servers of other versions of Kubernetes: built once per machine, several minutes each.
+versions: environment
+	@nice -n 19 $(PYTHON) -m pytest tests/versions
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated

@@ -9,7 +9,15 @@ from pathlib import Path
 from lab.layout import CACHE
 from lab.progress import Report
 from lab.toolchain import golang, installed, wheels
-from lab.toolchain.catalogue import ACTIONLINT, KUBE_SCORE, MANIFESTS, MINOR, PROGRAMS
+from lab.toolchain.catalogue import (
+    ACTIONLINT,
+    API_SERVERS,
+    KUBE_SCORE,
+    KUBERNETES,
+    MANIFESTS,
+    MINOR,
+    PROGRAMS,
+)
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
 
@@ -45,6 +53,18 @@ def prepare(report: Report) -> Tools:
         links["pulumi-language-python"] = _language_host()
     if fitting := installed.kubectl(MINOR):
         links["kubectl"] = fitting
+    return _together(links)
+
+
+def with_api_server(tools: Tools, version: str, report: Report) -> Tools:
+    """The same programs, with the API server of another version of Kubernetes.
+
+    Raises `LabError` with the end of the compiler's output.
+    """
+    if version == KUBERNETES:
+        return tools
+    links = {link.name: link.resolve() for link in tools.folder.iterdir()}
+    links["kube-apiserver"] = golang.built(f"kube-apiserver-{version}", API_SERVERS[version], report)
     return _together(links)
 
 
