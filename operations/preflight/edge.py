@@ -42,7 +42,8 @@ def ingress_classes(wanted: Wanted, found: Found) -> Outcome:
     ingresses = wanted.of("Ingress")
     live = {each["metadata"]["name"]: each for each in found.items(CLASSES)} if ingresses else {}
     known = f"name one of {', '.join(sorted(live))}" if live else "install an ingress controller"
-    problems, asked = [], set()
+    problems: list[Problem] = []
+    asked = set()
     for each in ingresses:
         legacy = at(each, "metadata", "annotations", LEGACY)
         name = at(each, "spec", "ingressClassName") or legacy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from operations.kubectl import Kubectl
-from operations.validate import api, clients, closed, ui
+from operations.validate import api, certificate, clients, closed, ui
 from operations.validate.check import Check
 from operations.wire import Endpoint
 
@@ -19,11 +19,12 @@ NEVER = ("/", "/docs", "/openapi.json", "/logs")
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Who looks at the stack, and with what: a flow (id or alias), an API key, a user of the UI."""
+    """Who looks at the stack, and with what: flows (id or alias), an API key, a user of the UI."""
 
     flow: str
     key: str = field(repr=False)
     tool: str | None = None
+    long_flow: str | None = None
     user: str
     password: str = field(repr=False)
 
@@ -46,6 +47,11 @@ def compose(
         address: where the browser finds the hosts; None leaves it to DNS.
     """
     checks = [check for group in _uses("Service", service, visitor).values() for check in group]
+    checks += [
+        Check(f"{at.host}: certificate", partial(certificate.is_trusted, at))
+        for at in edge.values()
+        if at.origin.startswith("https:")
+    ]
     if "api" in edge:
         checks += _api(edge["api"], allow, visitor)
     if "app" in edge:
@@ -57,6 +63,7 @@ def compose(
         ]
     if "docs" in edge:
         checks.append(Check(f"{edge['docs'].host}: GET /", partial(api.serves_page, edge["docs"])))
+    checks += _long(edge, allow, visitor)
     for surface in ("api", "app", "docs"):
         if surface not in edge:
             checks += _closed(surface, edge, kubectl)
@@ -115,6 +122,15 @@ def _api(at: Endpoint, allow: Collection[str], visitor: Visitor) -> Iterator[Che
         else:
             yield from (_no_route(host, at, method, path) for method, path in paths[group])
     yield from (_no_route(host, at, "GET", path) for path in NEVER)
+
+
+def _long(edge: dict[str, Endpoint], allow: Collection[str], visitor: Visitor) -> Iterator[Check]:
+    """A public host through which flows run carries one that takes longer than a minute, if such a flow was given."""
+    through = edge.get("api") if {"run", "management"} & set(allow) else None
+    at = through or edge.get("app")
+    if at and visitor.long_flow:
+        held = partial(api.holds_stream, at, visitor.key, visitor.long_flow)
+        yield Check(f"{at.host}: a stream longer than {api.LONG_SECONDS} s", held)
 
 
 def _closed(surface: str, edge: dict[str, Endpoint], kubectl: Kubectl) -> Iterator[Check]:

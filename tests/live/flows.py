@@ -12,12 +12,14 @@ SLOW = "lab-slow"
 ANSWER = "async def message_response(self) -> Message:\n"
 WAIT = """\
         import asyncio
-        await asyncio.sleep(float(getattr(self.input_value, "text", self.input_value)))
+        asked = getattr(self.input_value, "text", self.input_value)
+        await asyncio.sleep(float(asked) if asked.replace(".", "").isdigit() else 61)
 """
 
 
 def make_slow(backend: Endpoint, key: str) -> None:
-    """A flow that streams: its first event comes at once, its answer after as many seconds as its input says."""
+    """A flow that streams: its first event comes at once, its answer after as many seconds as its input says,
+    or after 61 where it says no number."""
     replace_flow(backend, key, _slow)
 
 
