@@ -12,6 +12,7 @@ from lab.toolchain import golang, installed, wheels
 from lab.toolchain.catalogue import (
     ACTIONLINT,
     API_SERVERS,
+    EXTERNAL_SECRETS,
     KUBE_SCORE,
     KUBERNETES,
     MANIFESTS,
@@ -66,6 +67,11 @@ def with_api_server(tools: Tools, version: str, report: Report) -> Tools:
     links = {link.name: link.resolve() for link in tools.folder.iterdir()}
     links["kube-apiserver"] = golang.built(f"kube-apiserver-{version}", API_SERVERS[version], report)
     return _together(links)
+
+
+def external_secrets(report: Report) -> Path:
+    """Definitions of External Secrets' objects. Raises `LabError` when they are not to be had."""
+    return golang.joined(EXTERNAL_SECRETS, "external-secrets.yaml", report)
 
 
 def actionlint(report: Report) -> Path:

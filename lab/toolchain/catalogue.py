@@ -103,3 +103,9 @@ MANIFESTS = {
         ),
     ),
 }
+EXTERNAL_SECRETS = Manifests(
+    module="external-secrets",
+    path="github.com/external-secrets/external-secrets",
+    folders=("config/crds/bases",),
+)
+"""Definitions of External Secrets, against which the documentation is checked; its operator cannot be built here."""

@@ -5,10 +5,11 @@ import json
 import re
 
 import pytest
+import yaml
 
 from operations.preflight.server import OLDEST
 from tests.scan import rendered
-from tests.stack_files import filled_in
+from tests.stack_files import ROOT, filled_in
 from tests.versions.conftest import VERSIONS
 
 APPLY = ("apply", "--server-side", "--validate=strict", "--filename=-")
@@ -53,3 +54,30 @@ def test_the_server_refuses_a_field_it_does_not_know(objects, kubectl):
     done = kubectl(*APPLY, "--dry-run=server", objects=[backend])
     assert done.returncode != 0
     assert "livenesProbe" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def external_secret(kubectl):
+    """The ExternalSecret of the documentation, in a namespace of its own."""
+    page = (ROOT / "docs" / "operating.md").read_text()
+    (text,) = re.findall(
+        r"^```yaml\n(apiVersion: external-secrets\.io.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
+    written = yaml.safe_load(text)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "external-secrets"}}
+    assert kubectl(*APPLY, objects=[namespace]).returncode == 0
+    written["metadata"]["namespace"] = "external-secrets"
+    return written
+
+
+def test_the_external_secret_of_the_documentation_is_one_field_by_field(external_secret, kubectl):
+    done = kubectl(*APPLY, "--dry-run=server", objects=[external_secret])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("field", ["secretStoreRefs", "refresh"])
+def test_an_external_secret_with_a_field_that_there_is_not_is_none(external_secret, kubectl, field):
+    wrong = external_secret | {"spec": external_secret["spec"] | {field: "1h"}}
+    done = kubectl(*APPLY, "--dry-run=server", objects=[wrong])
+    assert done.returncode != 0
+    assert field in done.stderr
