@@ -12,6 +12,9 @@ API_PATHS = {
     "run": [("Prefix", "/api/v1/run")],
     "responses": [("Prefix", "/api/v1/responses")],
     "mcp": [("Prefix", "/api/v1/mcp/streamable")],
+    "webhook": [("Prefix", "/api/v1/webhook")],
+    # What uploads, and what belongs to an API key; images of a flow are shown to anybody who knows it.
+    "files": [("Prefix", "/api/v1/files/upload"), ("Prefix", "/api/v2/files")],
     "management": [("Prefix", "/api")],
 }
 """Paths of the backend by group. What no group opens has no route: the edge answers 404."""

@@ -223,14 +223,15 @@ class Surface(Section, frozen=True):
     backend's, which without it are `app`'s; of `app` the web UI's; of `docs` the documentation's."""
 
 
-PathGroup = Literal["health", "run", "responses", "mcp", "management"]
+PathGroup = Literal["health", "run", "responses", "mcp", "webhook", "files", "management"]
 
 
 class ApiSurface(Surface, frozen=True):
     """The backend's API on a host of its own."""
 
     allow: Annotated[tuple[PathGroup, ...], Meta(min_length=1)] = ("health", "run", "responses", "mcp")
-    """Groups of paths that are open; everything else answers 404. `management` is all of `/api/`."""
+    """Groups of paths that are open; everything else answers 404. `webhook` and `files` are for programs that call flows so
+    or upload for them; `management` is all of `/api/`."""
 
 
 class AppSurface(Surface, frozen=True):

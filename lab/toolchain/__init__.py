@@ -10,6 +10,7 @@ from lab.layout import CACHE
 from lab.progress import Report
 from lab.toolchain import golang, installed, wheels
 from lab.toolchain.catalogue import (
+    ACME,
     ACTIONLINT,
     API_SERVERS,
     EXTERNAL_SECRETS,
@@ -67,6 +68,11 @@ def with_api_server(tools: Tools, version: str, report: Report) -> Tools:
     links = {link.name: link.resolve() for link in tools.folder.iterdir()}
     links["kube-apiserver"] = golang.built(f"kube-apiserver-{version}", API_SERVERS[version], report)
     return _together(links)
+
+
+def acme(report: Report) -> dict[str, Path]:
+    """An ACME server and what gets certificates from it. Raises `LabError` with the end of the compiler's output."""
+    return {name: golang.built(name, program, report) for name, program in ACME.items()}
 
 
 def external_secrets(report: Report) -> Path:

@@ -82,6 +82,13 @@ API_SERVERS = {
 }
 """API servers by version; no lab needs them."""
 
+ACME = {
+    "pebble": Program(module="acme", package="github.com/letsencrypt/pebble/v2/cmd/pebble"),
+    "cert-manager-acme": Program(module="acme", package="./cert-manager"),
+    "acmesolver": Program(module="acme", package="./solver"),
+}
+"""An ACME server and what gets certificates from it; only a drill needs them."""
+
 ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
 """Linter of workflows; no lab needs it, so `prepare` leaves it out."""
 

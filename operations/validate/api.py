@@ -33,6 +33,19 @@ def refuses_wrong_keys(at: Endpoint, flow: str) -> None:
             expect(client.post(f"/api/v1/run/{flow}", json={"input_value": QUESTION}), 401, 403)
 
 
+def webhook_wants_key(at: Endpoint, flow: str) -> None:
+    """Calling the flow's webhook without a key, and with a wrong one, is forbidden."""
+    for key in (None, "sk-wrong"):
+        with at.client(key) as client:
+            expect(client.post(f"/api/v1/webhook/{flow}", json={}), 401, 403)
+
+
+def files_want_key(at: Endpoint) -> None:
+    """Listing files without a key is forbidden."""
+    with at.client() as client:
+        expect(client.get("/api/v2/files"), 401, 403)
+
+
 def knows_key(at: Endpoint, key: str) -> None:
     """The key belongs to an active user."""
     with at.client(key) as client:

@@ -12,7 +12,9 @@ from operations.wire import Endpoint
 # The guide's physical names: an output names only workloads that exist.
 WORKLOADS = {"app": "skillflaw-frontend", "docs": "skillflaw-docs"}
 # What each group of `allow` opens; management is all of /api/, so it opens these too.
-OF_MANAGEMENT = {"run", "responses", "mcp"}
+OF_MANAGEMENT = {"run", "responses", "mcp", "webhook", "files"}
+# Not every stack uses these, so only a host that opens them is asked.
+OPTIONAL = {"webhook", "files"}
 # No group opens these on the API's host: the UI, the API's description, the log buffer.
 NEVER = ("/", "/docs", "/openapi.json", "/logs")
 
@@ -46,7 +48,8 @@ def compose(
         allow: the groups of paths that the API's host lets through.
         address: where the browser finds the hosts; None leaves it to DNS.
     """
-    checks = [check for group in _uses("Service", service, visitor).values() for check in group]
+    uses = _uses("Service", service, visitor)
+    checks = [check for group, rows in uses.items() if group not in OPTIONAL for check in rows]
     checks += [
         Check(f"{at.host}: certificate", partial(certificate.is_trusted, at))
         for at in edge.values()
@@ -90,6 +93,10 @@ def _uses(where: str, at: Endpoint, visitor: Visitor) -> dict[str, list[Check]]:
                 partial(clients.answers_responses, at, key, flow),
             )
         ],
+        "webhook": [
+            Check(f"{where}: /api/v1/webhook wants a key", partial(api.webhook_wants_key, at, flow)),
+        ],
+        "files": [Check(f"{where}: /api/v2/files wants a key", partial(api.files_want_key, at))],
         "mcp": [
             Check(
                 f"{where}: /api/v1/mcp/streamable (mcp client)",
@@ -115,6 +122,8 @@ def _api(at: Endpoint, allow: Collection[str], visitor: Visitor) -> Iterator[Che
         "run": [("POST", f"/api/v1/run/{visitor.flow}")],
         "responses": [("POST", "/api/v1/responses")],
         "mcp": [("POST", "/api/v1/mcp/streamable")],
+        "webhook": [("POST", f"/api/v1/webhook/{visitor.flow}")],
+        "files": [("POST", f"/api/v1/files/upload/{visitor.flow}"), ("GET", "/api/v2/files")],
     }
     for group, uses in _uses(host, at, visitor).items():
         if group in allowed:

@@ -1,17 +1,21 @@
 """Clusters unlike the lab: Secrets that somebody else writes, owners with rules, an edge and a resolver of the nodes."""
 
 import json
+import ssl
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from lab import process
+from lab import nodes, pki, process, toolchain
+from lab.images import build
 from lab.layout import REAL
 from lab.mint import Minted
 from operations.wire import Endpoint
-from tests.live import flows
+from tests.live import flows, namespace
 from tests.live.namespace import NAME, NAMESPACE, pods, staying
 from tests.live.operate import validate
 from tests.live.traffic import Traffic
@@ -317,5 +321,239 @@ def test_an_edge_and_a_resolver_on_the_nodes_own_network_are_named_by_their_addr
     )
     for pod in pods(kubectl, "backend").values():
         assert pod["spec"]["dnsConfig"]["nameservers"] == [RESOLVER]
+    done = validate("lab", minted)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- certificates by HTTP-01 --------------------------------------------------------------------
+
+ACME = "acme"
+"""The ACME server: its namespace, its issuer and its account."""
+NON_ROOT = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def acme_server(image: str) -> list[dict[str, Any]]:
+    """An ACME server that asks hosts on port 80 as a public one does, and its configuration."""
+    place = {"name": ACME, "namespace": ACME}
+    config = {
+        "listenAddress": "0.0.0.0:14000",
+        "managementListenAddress": "0.0.0.0:15000",
+        "certificate": "/tls/tls.crt",
+        "privateKey": "/tls/tls.key",
+        "httpPort": 80,
+        "tlsPort": 443,
+        "profiles": {"default": {"description": "the one there is", "validityPeriod": 86400}},
+    }
+    container = {
+        "name": "pebble",
+        "image": image,
+        "args": ["-config=/config/pebble.json"],
+        "env": [
+            {"name": "PEBBLE_VA_NOSLEEP", "value": "1"},
+            {"name": "PEBBLE_WFE_NONCEREJECT", "value": "0"},
+        ],
+        "volumeMounts": [{"name": "tls", "mountPath": "/tls"}, {"name": "config", "mountPath": "/config"}],
+        "readinessProbe": {"tcpSocket": {"port": 14000}, "periodSeconds": 1},
+    }
+    volumes = [
+        {"name": "tls", "secret": {"secretName": "tls"}},
+        {"name": "config", "configMap": {"name": ACME}},
+    ]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": place,
+            "data": {"pebble.json": json.dumps({"pebble": config})},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": place | {"labels": {"app": ACME}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container], "volumes": volumes},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": place,
+            "spec": {
+                "selector": {"app": ACME},
+                "ports": [{"name": f"port-{port}", "port": port} for port in (14000, 15000)],
+            },
+        },
+    ]
+
+
+def cert_manager(deployed: dict[str, Any], image: str, solver: str) -> list[dict[str, Any]]:
+    """The lab's cert-manager once more, with its ACME controllers and what they may do."""
+    rules = [
+        {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["*"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["*"]},
+        {"apiGroups": ["acme.cert-manager.io"], "resources": ["*"], "verbs": ["*"]},
+    ]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cert-manager-acme"}
+    account = {"kind": "ServiceAccount", "name": "cert-manager", "namespace": "cert-manager"}
+    pod = deployed["spec"]["template"]["spec"]
+    container = pod["containers"][0] | {"image": image, "args": [solver]}
+    labels = {"app": "cert-manager-acme"}
+    return [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "cert-manager-acme"},
+            "rules": rules,
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "cert-manager-acme"},
+            "roleRef": role,
+            "subjects": [account],
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "cert-manager-acme", "namespace": "cert-manager"},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod | {"containers": [container]}},
+            },
+        },
+    ]
+
+
+def acme_issuer() -> dict[str, Any]:
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "ClusterIssuer",
+        "metadata": {"name": ACME},
+        "spec": {
+            "acme": {
+                "server": f"https://{ACME}.{ACME}:14000/dir",
+                "skipTLSVerify": True,
+                "privateKeySecretRef": {"name": "acme-account"},
+                "solvers": [
+                    {
+                        "http01": {
+                            "ingress": {
+                                "ingressClassName": "traefik",
+                                "podTemplate": {"spec": {"securityContext": NON_ROOT}},
+                            }
+                        }
+                    }
+                ],
+            }
+        },
+    }
+
+
+@pytest.fixture
+def acme(kubectl, tmp_path: Path) -> Iterator[Path]:
+    """An issuer of certificates by HTTP-01; the file with the authority behind it."""
+    programs = toolchain.acme(print)
+    images = {name: build.binary_image(name, program) for name, program in programs.items()}
+    for image in images.values():
+        nodes.add(REAL, image)
+    there = "--namespace=cert-manager"
+    namespace.make(kubectl, ACME)
+    pki.issue(REAL, ACME, hosts=[f"{ACME}.{ACME}"])
+    files = (f"--cert={REAL.pki / f'{ACME}.crt'}", f"--key={REAL.pki / f'{ACME}.key'}")
+    kubectl("create", "secret", "tls", "tls", f"--namespace={ACME}", *files)
+    apply(kubectl, *acme_server(images["pebble"].reference))
+    kubectl("wait", f"pod/{ACME}", f"--namespace={ACME}", "--for=condition=Ready", "--timeout=60s")
+    deployed = json.loads(kubectl("get", "deployment/cert-manager", there, "--output=json"))
+    kubectl("scale", "deployment/cert-manager", there, "--replicas=0")
+    apply(
+        kubectl,
+        *cert_manager(deployed, images["cert-manager-acme"].reference, images["acmesolver"].reference),
+        acme_issuer(),
+    )
+    kubectl("rollout", "status", "deployment/cert-manager-acme", there, "--timeout=60s")
+    kubectl("wait", f"clusterissuer/{ACME}", "--for=condition=Ready", "--timeout=60s")
+    where = ("service", ACME, f"--namespace={ACME}", "--output=jsonpath={.spec.clusterIP}")
+    root = httpx2.get(f"https://{kubectl('get', *where)}:15000/roots/0", verify=False, trust_env=False)
+    (tmp_path / "root.pem").write_text(root.text)
+    yield tmp_path / "root.pem"
+    kubectl("delete", "deployment/cert-manager-acme", there)
+    kubectl("delete", "clusterrole,clusterrolebinding", "cert-manager-acme")
+    kubectl("delete", "clusterissuer", ACME)
+    kubectl("scale", "deployment/cert-manager", there, "--replicas=1")
+    kubectl("delete", "namespace", ACME, "--wait=false")
+
+
+@pytest.mark.drill
+def test_certificates_are_issued_by_http_01_in_a_closed_namespace(
+    edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, acme: Path
+):
+    edited.up({"edge.issuer": ACME})
+    trust = ssl.create_default_context(cafile=acme)
+
+    def all_do() -> bool:
+        try:
+            return all(host.certificate(trust) for host in hosts.values())
+        except ssl.SSLCertVerificationError:
+            return False
+
+    process.wait_for(all_do, 180, "a certificate by HTTP-01 for every host")
+    done = validate("lab", minted, f"--ca-file={acme}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "certificate: api.skillflaw.test, by CN=Pebble Intermediate CA" in done.stdout
+
+
+# --- images as they are -------------------------------------------------------------------------
+
+WRITES_ETC = """\
+USER 0:0
+RUN sed -i 's|/tmp/server.conf|/etc/nginx/server.conf|' /entrypoint.sh /etc/nginx/nginx.conf && chmod a+w /etc/nginx
+USER 10001:10001
+"""
+"""The lab's frontend, which writes its configuration below /etc when it starts."""
+
+
+@pytest.fixture
+def writing(kubectl) -> str:
+    """A frontend that writes below /etc, and that cannot start where it may not."""
+    image = build.derived_image("frontend_writing_etc", "frontend", WRITES_ETC)
+    nodes.add(REAL, image)
+    container = {
+        "name": "frontend",
+        "image": image.reference,
+        "env": [{"name": "BACKEND_URL", "value": "http://skillflaw-backend"}],
+        "securityContext": {"readOnlyRootFilesystem": True},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "writing", "namespace": "default"},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+    apply(kubectl, pod)
+    kubectl("wait", "pod/writing", "--for=jsonpath={.status.phase}=Failed", "--timeout=60s")
+    assert "/etc/nginx/server.conf: Read-only file system" in kubectl("logs", "writing")
+    kubectl("delete", "pod", "writing")
+    return image.reference
+
+
+@pytest.mark.drill
+def test_an_image_that_writes_its_configuration_and_any_user_but_root_are_two_words(
+    edited, kubectl, minted: Minted, writing: str
+):
+    edited.up(
+        {
+            "images.frontend": writing,
+            "frontend.readOnlyRoot": False,
+            "frontend.uid": "platform",
+            "docs.uid": 1000,
+            "docs.gid": 1000,
+            # And an image without /health_check, as far as anybody asks.
+            "backend.probes": {"startup": "/health", "readiness": "/health"},
+        }
+    )
+    asked = {"frontend": "id -u; ls /etc/nginx/server.conf", "docs": "id -u; id -g"}
+    said = {
+        part: kubectl("exec", f"deployment/skillflaw-{part}", NAMESPACE, "--", "sh", "-c", command).split()
+        for part, command in asked.items()
+    }
+    assert said == {"frontend": ["10001", "/etc/nginx/server.conf"], "docs": ["1000", "1000"]}
     done = validate("lab", minted)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -145,6 +145,23 @@ def test_hosts_lead_to_the_given_address(programs, deployment):
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "check"),
+    [
+        ("/api/v1/webhook/echo", lambda at: api.webhook_wants_key(at, "echo")),
+        ("/api/v2/files", api.files_want_key),
+    ],
+)
+def test_what_runs_or_holds_something_of_a_user_must_want_a_key(deployment, path, check):
+    at = Endpoint(f"http://127.0.0.1:{deployment.server_port}")
+    deployment.answers[path] = (403, "application/json", "{}")
+    check(at)
+    for status in (200, 202, 404, 500):
+        deployment.answers[path] = (status, "application/json", "{}")
+        with pytest.raises(CheckError, match=f"answered {status}, not 401 or 403"):
+            check(at)
+
+
 # --- a stream that takes long -------------------------------------------------------------------
 
 END = '{"event": "end", "data": {}}'
