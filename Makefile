@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live elsewhere bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live drill elsewhere versions bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -27,15 +27,23 @@ test: environment
 		wait $$elsewhere; elsewhere=$$?; cat $$log; rm $$log; exit $$((live + elsewhere))
 
 live: environment
-	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m independent > $$log 2>&1 & independent=$$!; \
-		$(PYTHON) -m pytest tests/live -m "not independent"; lab=$$?; \
+	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m "independent and not drill" > $$log 2>&1 & independent=$$!; \
+		$(PYTHON) -m pytest tests/live -m "not independent and not drill"; lab=$$?; \
 		wait $$independent; independent=$$?; cat $$log; rm $$log; exit $$((lab + independent))
+
+# What takes longer than every change can wait for, on the lab as `make up` leaves it.
+drill: environment
+	$(PYTHON) -m pytest tests/live -m drill
 
 # On simulated nodes and on none. The engine's files take longest, so they come first.
 elsewhere: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
 	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit tests/lab
+
+# API servers of other versions of Kubernetes: built once per machine, several minutes each.
+versions: environment
+	@nice -n 19 $(PYTHON) -m pytest tests/versions
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated

@@ -212,6 +212,7 @@ def backend(
         pre_stop_seconds=own.pre_stop_seconds,
         key_rotations=key_rotations,
         account_annotations=own.service_account.annotations,
+        service_annotations=_service_annotations(settings.surfaces.api or settings.surfaces.app),
     )
 
 
@@ -277,6 +278,7 @@ def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
         ),
         replicas=own.replicas,
         port=own.port,
+        service_annotations=_service_annotations(settings.surfaces.app),
         backend_url=_backend_url(settings),
     )
 
@@ -297,6 +299,7 @@ def docs(settings: Settings, namespace: Namespace) -> WebArgs | None:
         ),
         replicas=own.replicas,
         port=own.port,
+        service_annotations=_service_annotations(settings.surfaces.docs),
     )
 
 
@@ -334,6 +337,7 @@ def edge(
             await_address=own.await_address,
             longest_flow_seconds=runtime.longest_flow_seconds,
             class_name=own.ingress.class_name,
+            controller=_ruled(own.ingress.served_by),
             issuer=own.issuer,
         )
     gateway = _ruled(own.gateway)
@@ -410,6 +414,10 @@ def _backend_url(settings: Settings) -> str:
     """Origin that the web UI proxies to, if there is a web UI."""
     api = settings.surfaces.api
     return settings.frontend.backend_url or (f"https://{api.host}/" if api else "")
+
+
+def _service_annotations(surface: sections.Surface | None) -> Mapping[str, str]:
+    return surface.service_annotations if surface else {}
 
 
 def _workload(

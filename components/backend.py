@@ -44,6 +44,8 @@ class BackendArgs:
     """How often the secret key was rotated. Another number stops every replica before the first one starts again."""
     account_annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the ServiceAccount, by which a cloud knows the replicas."""
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    """Extra annotations of the Service."""
 
 
 class Backend(Component):
@@ -120,6 +122,7 @@ class Backend(Component):
             name=self.target.service,
             port_name="http",
             port=self.target.port,
+            annotations=args.service_annotations,
         )
         if most > 1:
             workloads.disruption_budget(self, f"{name}-budget", COMPONENT, workload.namespace)

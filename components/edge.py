@@ -12,6 +12,9 @@ API_PATHS = {
     "run": [("Prefix", "/api/v1/run")],
     "responses": [("Prefix", "/api/v1/responses")],
     "mcp": [("Prefix", "/api/v1/mcp/streamable")],
+    "webhook": [("Prefix", "/api/v1/webhook")],
+    # What uploads, and what belongs to an API key; images of a flow are shown to anybody who knows it.
+    "files": [("Prefix", "/api/v1/files/upload"), ("Prefix", "/api/v2/files")],
     "management": [("Prefix", "/api")],
 }
 """Paths of the backend by group. What no group opens has no route: the edge answers 404."""
@@ -74,6 +77,11 @@ class EdgeArgs:
     """Whether to wait until the controller publishes an address."""
     longest_flow_seconds: int = 300
     """The longest request that no proxy may cut, in seconds."""
+
+    @property
+    def seconds(self) -> int:
+        """How long a proxy may take for a request, in seconds: the application ends a flow that is too long first."""
+        return self.longest_flow_seconds + 15
 
     @property
     def public(self) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ class GatewayEdge(Component):
 
 def _rule(args: GatewayEdgeArgs, path: Path) -> dict[str, object]:
     # Envoy-based gateways give up after 15 s by default.
-    seconds = f"{args.longest_flow_seconds + 15}s"
+    seconds = f"{args.seconds}s"
     kind = {"Prefix": "PathPrefix", "Exact": "Exact"}[path.kind]
     return {
         "matches": [{"path": {"type": kind, "value": path.path}}],

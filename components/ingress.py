@@ -7,7 +7,12 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names
 from .component import Component
+from .controllers import ANNOTATIONS
 from .edge import EdgeArgs, Path, Route
+
+GOOGLE = "gce"
+CLASS = "kubernetes.io/ingress.class"
+"""Google's controller has no IngressClass, and takes the routes that are annotated so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +21,8 @@ class IngressEdgeArgs(EdgeArgs):
 
     class_name: str
     """IngressClass of the controller."""
+    controller: str = "none"
+    """Which controller it is, by its name in `ANNOTATIONS`: whose annotations carry timeouts and buffering."""
     issuer: str | None = None
     """cert-manager ClusterIssuer for hosts without a certificate of their own."""
 
@@ -35,7 +42,7 @@ class IngressEdge(Component):
                     annotations=_annotations(args, route),
                 ),
                 spec=k8s.networking.v1.IngressSpecArgs(
-                    ingress_class_name=args.class_name,
+                    ingress_class_name=None if args.controller == GOOGLE else args.class_name,
                     tls=None
                     if route.tls_at_edge
                     else [
@@ -76,19 +83,10 @@ def _path(path: Path) -> k8s.networking.v1.HTTPIngressPathArgs:
 
 
 def _annotations(args: IngressEdgeArgs, route: Route) -> dict[str, str]:
-    seconds = str(args.longest_flow_seconds + 15)
-    # Traefik streams and never times out a response by itself; nginx controllers buffer and give up
-    # after 60 s. A controller ignores the other's annotations.
-    nginx = {
-        "nginx.ingress.kubernetes.io/proxy-read-timeout": seconds,
-        "nginx.ingress.kubernetes.io/proxy-send-timeout": seconds,
-        "nginx.ingress.kubernetes.io/proxy-buffering": "off",
-        "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
-        "nginx.ingress.kubernetes.io/proxy-body-size": "1024m",
-    }
     issued = None if route.tls_secret or route.tls_at_edge else args.issuer
     return {
-        **nginx,
+        **ANNOTATIONS[args.controller](args.seconds),
+        **({CLASS: args.class_name} if args.controller == GOOGLE else {}),
         **({"cert-manager.io/cluster-issuer": issued} if issued else {}),
         # Not every controller publishes an address; waiting for one must be asked for.
         **({} if args.await_address else labels.SKIP_AWAIT),

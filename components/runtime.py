@@ -65,6 +65,8 @@ UPSTREAM_DEFAULTS = {
     "SKILLFLAW_REFRESH_HTTPONLY": "true",
     "SKILLFLAW_REFRESH_SECURE": "true",
     "SKILLFLAW_SSRF_PROTECTION_ENABLED": "true",
+    # Which addresses pods have only the cluster knows: with IPv6 alone it is `::`.
+    "SKILLFLAW_HOST": "0.0.0.0",
     # SkillFlaw documents the level; it stays an operator's dial.
     "SKILLFLAW_LOG_LEVEL": "INFO",
     # Requests arrive through the edge, which says whom it speaks for.
@@ -362,7 +364,6 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
                 "echo": False,
             }
         ),
-        "SKILLFLAW_HOST": "0.0.0.0",
         "SKILLFLAW_LOG_ENV": "container",
         "SKILLFLAW_NEW_USER_IS_ACTIVE": "false",
         "SKILLFLAW_OPEN_BROWSER": "false",

@@ -1,7 +1,7 @@
 """A stateless web server: what the frontend and the docs are alike in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi_kubernetes as k8s
 
@@ -30,6 +30,8 @@ class WebArgs:
     """Number of pods."""
     port: int = 80
     """Port the container listens on."""
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    """Extra annotations of the Service."""
 
 
 class Web(Component):
@@ -89,6 +91,7 @@ class Web(Component):
             name=self.target.service,
             port_name="http",
             port=args.port,
+            annotations=args.service_annotations,
         )
         if args.replicas > 1:
             workloads.disruption_budget(self, f"{name}-budget", component, namespace)

@@ -1,6 +1,7 @@
 """How pods are placed, replaced and found."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Unpack
 
 import pulumi
@@ -82,13 +83,17 @@ def service(
     port_name: str,
     port: int,
     headless: bool = False,
+    annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> k8s.core.v1.Service:
-    """The fixed name under which a component's ready pods are reached inside the cluster."""
+    """The fixed name under which a component's ready pods are reached inside the cluster, by each family it has."""
     return k8s.core.v1.Service(
         logical_name,
-        metadata=labels.metadata(component, namespace, name=name, annotations=labels.SKIP_AWAIT),
+        metadata=labels.metadata(
+            component, namespace, name=name, annotations={**labels.SKIP_AWAIT, **annotations}
+        ),
         spec=k8s.core.v1.ServiceSpecArgs(
             type="ClusterIP",
+            ip_family_policy="PreferDualStack",
             cluster_ip="None" if headless else None,
             selector=labels.selector(component),
             ports=[k8s.core.v1.ServicePortArgs(name=port_name, port=port, target_port=port_name)],

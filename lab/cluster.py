@@ -84,6 +84,20 @@ def down(lab: Lab) -> None:
 
 
 @contextlib.contextmanager
+def api_server(lab: Lab, tools: Tools) -> Iterator[None]:
+    """An API server with nothing behind it, for the block."""
+    down(lab)
+    network.check_free(lab)
+    try:
+        pki.make(lab)
+        network.up(lab)
+        controlplane.start(lab, tools, ("etcd", "kube-apiserver"))
+        yield
+    finally:
+        down(lab)
+
+
+@contextlib.contextmanager
 def unfinished(lab: Lab) -> Iterator[None]:
     """Marks the lab as half-made for the block: a run killed meanwhile leaves one that the next `up` makes again."""
     made_of = _made_of(lab).read_text()

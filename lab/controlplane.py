@@ -3,6 +3,7 @@
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 
 from lab import kubeconfig, process
 from lab.layout import Lab
@@ -12,8 +13,11 @@ NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY_SECONDS = 90
 
 
-def start(lab: Lab, tools: Tools) -> None:
-    """Starts what does not run yet, in order; raises `LabError` with the log of the one that does not become ready."""
+def start(lab: Lab, tools: Tools, names: Sequence[str] = NAMES) -> None:
+    """Starts what of `names` does not run yet, in order.
+
+    Raises `LabError` with the log of the one that does not become ready.
+    """
     kubeconfig.write(lab, "admin", lab.kubeconfig)
     for user in ("controller-manager", "scheduler"):
         kubeconfig.write(lab, user)
@@ -29,7 +33,7 @@ def start(lab: Lab, tools: Tools) -> None:
         "kube-controller-manager": f"https://{lab.loopback}:10257/healthz",
         "kube-scheduler": f"https://{lab.loopback}:10259/healthz",
     }
-    for name in NAMES:
+    for name in names:
         if process.find(lab, name) is None:
             process.start(lab, name, [tools.program(name), *commands[name]])
         process.wait_for(

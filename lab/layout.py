@@ -94,6 +94,7 @@ class Lab:
 
 
 REAL = Lab(name="skillflaw-lab", bridge="sflab0", number=86, zones=("lab-a", "lab-b"))
+API_SERVER = Lab(name="skillflaw-api-server", bridge="sfapi0", number=76, zones=(), simulated=True)
 SIMULATED = Lab(
     name="skillflaw-sim", bridge="sfsim0", number=96, zones=("sim-a", "sim-b", "sim-c"), simulated=True
 )

@@ -63,6 +63,19 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
         network.plug(lab, each, pid)
 
 
+def add(lab: Lab, image: Image) -> None:
+    """Gives every node that runs one more image, until the lab is started again."""
+    for each in lab.nodes:
+        pid = process.find(lab, each.name)
+        command = [
+            "nsenter", f"--mount=/proc/{pid}/ns/mnt", "ctr", f"--address={node.RUNTIME}",
+            f"--namespace={NAMESPACE}", "images", "import", str(image.archive),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"{each.name}: {image.reference} was not imported: {done.stderr.strip()}")
+
+
 def _network_namespace(pid: int) -> str | None:
     try:
         return os.readlink(f"/proc/{pid}/ns/net")

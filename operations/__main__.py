@@ -51,6 +51,12 @@ def validate(
     tool: Annotated[
         str | None, typer.Option(help="The flow's MCP tool, when it is not named like the flow.")
     ] = None,
+    long_flow: Annotated[
+        str | None,
+        typer.Option(
+            help="A flow that takes longer than a minute: its stream must pass the public host whole."
+        ),
+    ] = None,
     api_key_file: Annotated[
         Path | None, typer.Option(help="File with an API key; otherwise SKILLFLAW_API_KEY.")
     ] = None,
@@ -78,6 +84,7 @@ def validate(
         visitor = Visitor(
             flow=flow,
             tool=tool,
+            long_flow=long_flow,
             key=_secret("SKILLFLAW_API_KEY", api_key_file),
             user=ui_user,
             password=_secret("SKILLFLAW_UI_PASSWORD", ui_password_file) if "app" in known.surfaces else "",

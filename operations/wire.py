@@ -37,15 +37,24 @@ class Endpoint:
         """The same for asyncio."""
         return httpx2.AsyncClient(**self._settings(key))
 
-    def certificate_pin(self) -> str:
-        """SHA-256, in base64, of the public key of the certificate the origin shows, once verified."""
+    def certificate(self, trust: ssl.SSLContext | None = None) -> x509.Certificate:
+        """The certificate the origin shows.
+
+        Raises:
+            ssl.SSLCertVerificationError: no authority of `trust`, by default the endpoint's, vouches for it.
+        """
         port = urlsplit(self.origin).port or 443
         with (
             socket.create_connection((self.host, port), timeout=PATIENCE.connect) as raw,
-            self.trust.wrap_socket(raw, server_hostname=self.host) as connection,
+            (trust or self.trust).wrap_socket(raw, server_hostname=self.host) as connection,
         ):
-            shown = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
-        public_key = shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+
+    def certificate_pin(self) -> str:
+        """SHA-256, in base64, of the public key of the certificate the origin shows, once verified."""
+        public_key = (
+            self.certificate().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        )
         return base64.b64encode(hashlib.sha256(public_key).digest()).decode()
 
     def _settings(self, key: str | None) -> dict[str, Any]:

@@ -31,6 +31,8 @@ _SAFE = re.compile(
     | kubernetes\.io/ingress\.(global-static-ip-name|regional-static-ip-name|allow-http)
     | ingress\.gcp\.kubernetes\.io/pre-shared-cert
     | networking\.gke\.io/(managed-certificates|v1beta1\.FrontendConfig)
+    | (beta\.)?cloud\.google\.com/backend-config | cloud\.google\.com/neg
+    | konghq\.com/((connect|read|write)-timeout | retries)
     | appgw\.ingress\.kubernetes\.io/(request-timeout|connection-draining.*|ssl-redirect|waf-policy-for-path)
     """,
     re.VERBOSE,

@@ -18,7 +18,6 @@ OWNED_ENV = frozenset(
         "SKILLFLAW_CONFIG_MODEL",
         "SKILLFLAW_DATABASE_URL",
         "SKILLFLAW_DB_CONNECTION_SETTINGS",
-        "SKILLFLAW_HOST",
         "SKILLFLAW_LOG_ENV",
         "SKILLFLAW_LOG_FILE",
         "SKILLFLAW_MAX_OVERFLOW",
@@ -47,29 +46,69 @@ OWNED_ENV = frozenset(
 """Environment of the backend that only the program sets: it is derived from other sections, or the
 application documents it and the deployment rests on it."""
 
+_SECTIONS = {
+    "CACHE_TYPE|REDIS_.+": "cache",
+    "CONFIG_DIR": "storage",
+    "DATABASE_URL": "database.external",
+    "DB_CONNECTION_SETTINGS|MAX_OVERFLOW|POOL_SIZE": "database.poolSize or database.maxOverflow",
+    "SECRET_KEY(_FILE)?": "secretKey.existing",
+    "SUPERUSER(_PASSWORD)?": "superuser",
+    "WORKERS|WEB_CONCURRENCY": "backend.scale",
+    "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "backend.longestFlowSeconds",
+}
+"""Sections of the stack file that decide owned variables, by the variables' names without prefix."""
+
+HOST = "SKILLFLAW_HOST"
+EVERY_ADDRESS = ("0.0.0.0", "::", "[::]")  # noqa: S104 - what a container listens on
+"""Values of `HOST`: which families a pod's addresses have only its cluster knows."""
+
 SECRET_REMEDY = "keep it in a Secret and write backend.secretEnv.NAME: {secretName, key}"  # noqa: S105
 """What to do with a secret instead of writing it into `backend.env`; NAME is the variable's."""
 
 _PREFIX, _UPSTREAM_PREFIX = "SKILLFLAW_", "LANGFLOW_"
 
+_IN_THE_IMAGE = "remove it; what every process needs belongs into the image"
+_TRUST = (
+    "remove it and write pods.trust: {configMapName, key}: a bundle that every part trusts which opens TLS"
+)
+_DATABASE = (
+    "remove it and write database.external: {host, port, name, secretName, userKey, passwordKey, sslMode}; "
+    "authorities are pods.trust's"
+)
+_SCALE = "remove it; backend.scale says how many pods serve, each with one process"
+
 _PROCESS = {
-    r"LD_\w+|DYLD_\w+|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_\w+": "what the loader puts into the process",
-    r"PATH|ENV|BASH_\w+|BASHOPTS|SHELLOPTS|IFS|CDPATH|PS4|PROMPT_COMMAND": "which programs a shell starts",
+    r"LD_\w+|DYLD_\w+|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_\w+": (
+        "what the loader puts into the process",
+        _IN_THE_IMAGE,
+    ),
+    r"PATH|ENV|BASH_\w+|BASHOPTS|SHELLOPTS|IFS|CDPATH|PS4|PROMPT_COMMAND": (
+        "which programs a shell starts",
+        _IN_THE_IMAGE,
+    ),
     r"(?!PYTHON(UNBUFFERED|HASHSEED|UTF8|IOENCODING|DONTWRITEBYTECODE|FAULTHANDLER)$)PYTHON\w*": (
-        "what the interpreter imports and how it runs"
+        "what the interpreter imports and how it runs",
+        _IN_THE_IMAGE,
     ),
+    r"NODE_EXTRA_CA_CERTS": ("which authorities the process trusts", _TRUST),
     r"NODE_\w+|NPM_CONFIG_\w+|PERL5?\w+|RUBY(OPT|LIB)|_?JAVA_\w*OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH": (
-        "what interpreters next to the backend import"
+        "what interpreters next to the backend import",
+        _IN_THE_IMAGE,
     ),
-    r"UVICORN_\w+|GUNICORN_\w+|WEB_CONCURRENCY": "how the server listens and how many processes it has",
-    r"SSL\w*|OPENSSL_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|AWS_CA_BUNDLE|GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": (
-        "which authorities the process trusts"
+    r"UVICORN_\w+|GUNICORN_\w+|WEB_CONCURRENCY": (
+        "how the server listens and how many processes it has",
+        _SCALE,
     ),
-    r"GIT_\w+": "what git runs and trusts",
-    r"PG[A-Z]+": "how libpq reaches the database",
-    r"HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_\w+|TZDIR": "how names are resolved",
+    r"SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|AWS_CA_BUNDLE|GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": (
+        "which authorities the process trusts",
+        _TRUST,
+    ),
+    r"SSL\w*|OPENSSL_\w+": ("how the process opens TLS", _IN_THE_IMAGE),
+    r"GIT_\w+": ("what git runs and trusts", _IN_THE_IMAGE),
+    r"PG[A-Z]+": ("how libpq reaches the database", _DATABASE),
+    r"HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_\w+|TZDIR": ("how names are resolved", _IN_THE_IMAGE),
 }
-"""Names that interpreters, loaders, the server and libraries read, by what they decide."""
+"""Names that interpreters, loaders, the server and libraries read: what they decide, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +229,11 @@ def env_problems(env: Mapping[str, str], *, protected: bool) -> Iterator[Problem
     """What is wrong with `backend.env`: at most one problem per variable, by name."""
     for name in sorted(env):
         path = f"backend.env.{name}"
-        if taken := _taken(path, name.upper()):
-            yield taken
+        # Before secrets: as a Secret's key, too, these are refused.
+        if problem := _taken(path, name.upper()) or _decisive(path, name.upper()):
+            yield problem
+        elif name.upper() == HOST:
+            yield from _listens(path, env[name])
         elif looks_secret(name, env[name]):
             yield Problem(
                 path=path,
@@ -199,8 +241,6 @@ def env_problems(env: Mapping[str, str], *, protected: bool) -> Iterator[Problem
                 allowed="plain values",
                 remedy=SECRET_REMEDY,
             )
-        elif problem := _decisive(path, name.upper()):
-            yield problem
         elif protected and (weakened := _weakened(path, name.upper().removeprefix(_PREFIX), env[name])):
             yield weakened
 
@@ -214,6 +254,8 @@ def secret_env_problems(
         path, upper = f"backend.secretEnv.{name}", name.upper()
         if problem := _taken(path, upper) or _decisive(path, upper):
             yield problem
+        elif upper == HOST:
+            yield from _listens(path, "a value that cannot be seen")
         elif upper in given:
             yield Problem(
                 path=path,
@@ -257,7 +299,7 @@ def _taken(path: str, upper: str) -> Problem | None:
             path=path,
             found="a variable the program sets itself",
             allowed="variables that no section derives",
-            remedy="remove it and use the section it belongs to",
+            remedy=_section(upper),
         )
     if upper.startswith(_UPSTREAM_PREFIX):
         spelling = _PREFIX + upper.removeprefix(_UPSTREAM_PREFIX)
@@ -265,23 +307,38 @@ def _taken(path: str, upper: str) -> Problem | None:
             path=path,
             found="a variable of SkillFlaw's upstream",
             allowed=f"{_PREFIX}… names",
-            remedy="remove it and use the section it belongs to"
-            if spelling in OWNED_ENV
-            else f"write {spelling}",
+            remedy=_section(spelling) if spelling in OWNED_ENV else f"write {spelling}",
         )
     return None
 
 
+def _section(owned: str) -> str:
+    for names, section in _SECTIONS.items():
+        if re.fullmatch(names, owned.removeprefix(_PREFIX)):
+            return f"remove it; {section} decides it"
+    return "remove it; the program's own value is what the deployment rests on"
+
+
 def _decisive(path: str, upper: str) -> Problem | None:
-    for names, decides in _PROCESS.items():
+    for names, (decides, remedy) in _PROCESS.items():
         if re.fullmatch(names, upper):
             return Problem(
                 path=path,
                 found=f"a variable that decides {decides}",
                 allowed="settings of the application and of flows",
-                remedy="remove it; what every process needs belongs into the image",
+                remedy=remedy,
             )
     return None
+
+
+def _listens(path: str, value: str) -> Iterator[Problem]:
+    if value not in EVERY_ADDRESS:
+        yield Problem(
+            path=path,
+            found=f"{value or 'nothing'}, where no probe and no Service would find the backend",
+            allowed=f"every address of the pod: {', '.join(EVERY_ADDRESS)}",
+            remedy="remove it, or write :: where pods have IPv6 addresses ([::] for gunicorn)",
+        )
 
 
 def _guard(setting: str) -> Guard | None:

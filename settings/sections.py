@@ -226,16 +226,20 @@ class Surface(Section, frozen=True):
     """The host's own certificate. Without it: `edge.issuer`, or the controller's default certificate."""
     annotations: dict[AnnotationKey, Text] = {}
     """Extra annotations of this host's route; they win over `edge.annotations`."""
+    service_annotations: dict[AnnotationKey, Text] = {}
+    """Extra annotations of the Service behind the host, where controllers read settings of a backend: of `api` the
+    backend's, which without it are `app`'s; of `app` the web UI's; of `docs` the documentation's."""
 
 
-PathGroup = Literal["health", "run", "responses", "mcp", "management"]
+PathGroup = Literal["health", "run", "responses", "mcp", "webhook", "files", "management"]
 
 
 class ApiSurface(Surface, frozen=True):
     """The backend's API on a host of its own."""
 
     allow: Annotated[tuple[PathGroup, ...], Meta(min_length=1)] = ("health", "run", "responses", "mcp")
-    """Groups of paths that are open; everything else answers 404. `management` is all of `/api/`."""
+    """Groups of paths that are open; everything else answers 404. `webhook` and `files` are for programs that call flows so
+    or upload for them; `management` is all of `/api/`."""
 
 
 class AppSurface(Surface, frozen=True):
@@ -264,11 +268,35 @@ class Surfaces(Section, frozen=True):
         return {name: row for name in ("api", "app", "docs") if (row := getattr(self, name)) is not None}
 
 
+CONTROLLERS = {
+    "traefik": "traefik",
+    "nginx": "nginx",
+    "webapprouting.kubernetes.azure.com": "nginx",
+    "haproxy": "haproxy",
+    "openshift-default": "openshift",
+    "alb": "alb",
+    "gce": "gce",
+    "gce-internal": "gce",
+}
+"""IngressClasses that installations make under the same name everywhere, and their controllers."""
+
+Controller = Literal["traefik", "nginx", "f5-nginx", "haproxy", "openshift", "alb", "gce", "none"]
+
+
 class IngressEdge(Section, frozen=True):
     """Routes as Ingress objects."""
 
     class_name: ObjectName
     """IngressClass of the controller."""
+    controller: Controller | None = None
+    """Which controller it is, since each reads timeouts and buffering from annotations of its own: `nginx` is the
+    community's, `f5-nginx` F5's, `haproxy` HAProxy Technologies', `openshift` its router, `alb` AWS's, `gce` Google's;
+    `none` is any whose timeouts are configured elsewhere. May be left out for a class of a well-known name."""
+
+    @property
+    def served_by(self) -> str | None:
+        """The controller, as it is named or as the class is known for."""
+        return self.controller or CONTROLLERS.get(self.class_name)
 
 
 class GatewayEdge(Section, frozen=True):

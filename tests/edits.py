@@ -168,7 +168,15 @@ EDITS = {
     ),
     "longer flows": (
         {"backend.longestFlowSeconds": 120},
-        CONFIG | {"edge-api", "edge-app", "edge-docs"},
+        CONFIG,
+    ),
+    "another controller": (
+        {"edge.ingress.controller": "nginx"},
+        {"edge-api", "edge-app", "edge-docs"},
+    ),
+    "a note on the web UI's Service": (
+        {"surfaces.app.serviceAnnotations": {"some/note": "a word"}},
+        {"frontend-service"},
     ),
 }
 """Edits of the lab's stack file, by dotted path, and the objects that may differ afterwards."""
@@ -244,10 +252,14 @@ VALUES: dict[str, dict[str, Any]] = {
                 "host": f"some-{name}.test",
                 "tls": {"secretName": f"some-{name}-tls"},
                 "annotations": {f"some/annotation-of-{name}": f"some words of {name}"},
+                "serviceAnnotations": {f"some/note-of-{name}": f"some note of {name}"},
             }
             for name in ("api", "app", "docs")
         },
-        "edge": {"ingress": {"className": "some-class"}, "annotations": {"some/annotation": "some words"}},
+        "edge": {
+            "ingress": {"className": "some-class", "controller": "none"},
+            "annotations": {"some/annotation": "some words"},
+        },
         "backend": {
             "pods": _pods("backend", 26002),
             "uid": 23001,
@@ -443,6 +455,7 @@ CHOICES: dict[str, dict[str, Any]] = {
         f"surfaces.{name}.tls.atEdge": {f"surfaces.{name}.tls": {"atEdge": True}}
         for name in ("api", "app", "docs")
     },
+    "edge.ingress.controller": {"edge.ingress.controller": "nginx"},
     "edge.gateway.timeouts": {
         "edge": {"gateway": {"name": "public", "namespace": "traefik", "timeouts": False}},
     },

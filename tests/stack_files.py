@@ -1,5 +1,6 @@
 """The committed stack files, as the rings read them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,23 @@ def filled_in(name: str) -> dict[str, Any]:
         for key, value in config["images"].items()
     }
     return config | {"images": pinned}
+
+
+def keys_of(schema: dict[str, Any]) -> list[str]:
+    """Dotted paths of every key that the JSON Schema of stack files knows, sorted."""
+
+    def below(part: dict[str, Any], above: str) -> Iterator[str]:
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        for key, inner in part.get("properties", {}).items():
+            yield f"{above}{key}"
+            yield from below(inner, f"{above}{key}.")
+        for inner in (*part.get("anyOf", ()), part.get("items"), part.get("additionalProperties")):
+            if isinstance(inner, dict):
+                yield from below(inner, above)
+
+    start = "config.skillflaw:"
+    return sorted({path.removeprefix(start) for path in below(schema, "") if path.startswith(start)})
 
 
 def with_new_spellings(sections: dict[str, Any]) -> dict[str, Any]:

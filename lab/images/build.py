@@ -66,6 +66,19 @@ def binary_image(name: str, binary: Path, report: Report = print) -> Image:
     return image
 
 
+def derived_image(name: str, parent: str, lines: str, report: Report = print) -> Image:
+    """A few lines of a Containerfile on top of an image that has a folder here."""
+    text = f"ARG {parent}\nFROM ${parent}\n{lines}"
+    image = _image(name, hashlib.sha256(f"{folders.tag(parent)}\0{text}".encode()).hexdigest()[:12])
+    if not image.archive.exists():
+
+        def fill(context: Path) -> None:
+            (context / "Containerfile").write_text(text)
+
+        _build(name, image, {parent: build(parent, report)}, fill, report)
+    return image
+
+
 def _image(name: str, tag: str) -> Image:
     return Image(f"{folders.REPOSITORY}/{name}:{tag}", CACHE / f"{name}-{tag}.tar")
 

@@ -9,7 +9,17 @@ from pathlib import Path
 from lab.layout import CACHE
 from lab.progress import Report
 from lab.toolchain import golang, installed, wheels
-from lab.toolchain.catalogue import ACTIONLINT, KUBE_SCORE, MANIFESTS, MINOR, PROGRAMS
+from lab.toolchain.catalogue import (
+    ACME,
+    ACTIONLINT,
+    API_SERVERS,
+    EXTERNAL_SECRETS,
+    KUBE_SCORE,
+    KUBERNETES,
+    MANIFESTS,
+    MINOR,
+    PROGRAMS,
+)
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
 
@@ -46,6 +56,28 @@ def prepare(report: Report) -> Tools:
     if fitting := installed.kubectl(MINOR):
         links["kubectl"] = fitting
     return _together(links)
+
+
+def with_api_server(tools: Tools, version: str, report: Report) -> Tools:
+    """The same programs, with the API server of another version of Kubernetes.
+
+    Raises `LabError` with the end of the compiler's output.
+    """
+    if version == KUBERNETES:
+        return tools
+    links = {link.name: link.resolve() for link in tools.folder.iterdir()}
+    links["kube-apiserver"] = golang.built(f"kube-apiserver-{version}", API_SERVERS[version], report)
+    return _together(links)
+
+
+def acme(report: Report) -> dict[str, Path]:
+    """An ACME server and what gets certificates from it. Raises `LabError` with the end of the compiler's output."""
+    return {name: golang.built(name, program, report) for name, program in ACME.items()}
+
+
+def external_secrets(report: Report) -> Path:
+    """Definitions of External Secrets' objects. Raises `LabError` when they are not to be had."""
+    return golang.joined(EXTERNAL_SECRETS, "external-secrets.yaml", report)
 
 
 def actionlint(report: Report) -> Path:

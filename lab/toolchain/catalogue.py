@@ -3,10 +3,25 @@
 from lab.toolchain.golang import Manifests, Patch, Program
 
 KUBERNETES = "1.36.3"
+OTHER_KUBERNETES = ("1.30.14", "1.32.13", "1.34.4", "1.37.2")
+"""Versions whose API servers must take the stacks' objects too: the oldest, the newest, and some between."""
 PULUMI = "3.274.1"
 
 MINOR = int(KUBERNETES.split(".")[1])
 """Minor version of the cluster's Kubernetes, 1.`MINOR`."""
+
+
+def _version(kubernetes: str) -> dict[str, str]:
+    """Variables by which a program of Kubernetes knows its version."""
+    major, minor, _ = kubernetes.split(".")
+    package = "k8s.io/component-base/version"
+    return {
+        f"{package}.gitVersion": f"v{kubernetes}",
+        f"{package}.gitMajor": major,
+        f"{package}.gitMinor": minor,
+    }
+
+
 _PULUMI_TAGS = "osusergo,grpcnotrace"
 """Build tags of the engine. Its providers have the same, and the same versions of what they share: it is compiled once."""
 _CREATES_AS_4_29 = Patch(
@@ -28,11 +43,7 @@ _CREATES_AS_4_29 = Patch(
 PROGRAMS = {
     "kubernetes": Program(
         module="kubernetes",
-        variables={
-            "k8s.io/component-base/version.gitVersion": f"v{KUBERNETES}",
-            "k8s.io/component-base/version.gitMajor": "1",
-            "k8s.io/component-base/version.gitMinor": str(MINOR),
-        },
+        variables=_version(KUBERNETES),
         names=(
             "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl",
         ),
@@ -61,6 +72,23 @@ PROGRAMS = {
     ),
     "pulumi-resource-random": Program(module="pulumi-providers", package="./random", tags=_PULUMI_TAGS),
 }  # fmt: skip
+API_SERVERS = {
+    version: Program(
+        module=f"kube-apiserver-{version.rpartition('.')[0]}",
+        package="k8s.io/kubernetes/cmd/kube-apiserver",
+        variables=_version(version),
+    )
+    for version in OTHER_KUBERNETES
+}
+"""API servers by version; no lab needs them."""
+
+ACME = {
+    "pebble": Program(module="acme", package="github.com/letsencrypt/pebble/v2/cmd/pebble"),
+    "cert-manager-acme": Program(module="acme", package="./cert-manager"),
+    "acmesolver": Program(module="acme", package="./solver"),
+}
+"""An ACME server and what gets certificates from it; only a drill needs them."""
+
 ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/cmd/actionlint")
 """Linter of workflows; no lab needs it, so `prepare` leaves it out."""
 
@@ -85,3 +113,9 @@ MANIFESTS = {
         ),
     ),
 }
+EXTERNAL_SECRETS = Manifests(
+    module="external-secrets",
+    path="github.com/external-secrets/external-secrets",
+    folders=("config/crds/bases",),
+)
+"""Definitions of External Secrets, against which the documentation is checked; its operator cannot be built here."""

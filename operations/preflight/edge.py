@@ -12,6 +12,23 @@ from operations.review.preview import UNKNOWN, at
 CLASSES = "/apis/networking.k8s.io/v1/ingressclasses"
 DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 LEGACY = "kubernetes.io/ingress.class"
+TIMED_BY = {
+    "nginx.ingress.kubernetes.io/proxy-read-timeout": "nginx",
+    "nginx.org/proxy-read-timeout": "f5-nginx",
+    "haproxy.org/timeout-server": "haproxy",
+    "haproxy.router.openshift.io/timeout": "openshift",
+    "alb.ingress.kubernetes.io/load-balancer-attributes": "alb",
+}
+"""Annotations that say how long a controller waits, and the controller that reads each, as the stack file names it."""
+CONTROLLERS = {
+    "traefik.io/": "traefik",
+    "k8s.io/ingress-nginx": "nginx",
+    "nginx.org/": "f5-nginx",
+    "haproxy.org/": "haproxy",
+    "openshift.io/": "openshift",
+    "ingress.k8s.aws/": "alb",
+}
+"""How `spec.controller` of an IngressClass begins, and the controller, as the stack file names it."""
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1/namespaces"
 ISSUERS = "/apis/cert-manager.io/v1"
 ISSUED_BY = {
@@ -25,11 +42,16 @@ def ingress_classes(wanted: Wanted, found: Found) -> Outcome:
     ingresses = wanted.of("Ingress")
     live = {each["metadata"]["name"]: each for each in found.items(CLASSES)} if ingresses else {}
     known = f"name one of {', '.join(sorted(live))}" if live else "install an ingress controller"
-    problems, asked = [], set()
+    problems: list[Problem] = []
+    asked = set()
     for each in ingresses:
-        name = at(each, "spec", "ingressClassName") or at(each, "metadata", "annotations", LEGACY)
+        legacy = at(each, "metadata", "annotations", LEGACY)
+        name = at(each, "spec", "ingressClassName") or legacy
         asked.add(name or "the default")
-        if name and name not in live:
+        if name in live:
+            problems += _reads_another(each, live[name])
+        # Google's controller knows its routes by the annotation alone, and has no IngressClass.
+        elif name and name != legacy:
             problems.append(Problem(f"IngressClass {name}, for {name_of(each)}", "none of that name", known))
         elif not name and not any(
             at(row, "metadata", "annotations", DEFAULT) == "true" for row in live.values()
@@ -38,6 +60,19 @@ def ingress_classes(wanted: Wanted, found: Found) -> Outcome:
                 Problem(f"a default IngressClass, for {name_of(each)}", "none is the default", known)
             )
     return Outcome(f"IngressClasses: {', '.join(sorted(asked)) or 'none'}", tuple(problems))
+
+
+def _reads_another(ingress: Object, live: Object) -> Iterator[Problem]:
+    """A controller to which the annotations of a route say nothing of how long requests may take."""
+    serves = at(live, "spec", "controller") or ""
+    really = next((word for start, word in CONTROLLERS.items() if serves.startswith(start)), None)
+    meant = {word for key, word in TIMED_BY.items() if key in (at(ingress, "metadata", "annotations") or {})}
+    if really and meant and really not in meant:
+        yield Problem(
+            f"annotations of {' and '.join(sorted(meant))}, for {name_of(ingress)}",
+            f"IngressClass {live['metadata']['name']} is {serves}'s, which does not read them",
+            f"edge.ingress.controller: {really}",
+        )
 
 
 def gateways(wanted: Wanted, found: Found) -> Outcome:

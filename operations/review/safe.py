@@ -112,6 +112,15 @@ def more(old: Any, new: Any) -> bool:
     return before is not None and after is not None and Decimal(0) < before <= after
 
 
+def longer(old: Any, new: Any) -> bool:
+    """Whether a time grows, in the form in which the program writes it: `315`, `315s` or `attribute=315`."""
+    times = [re.fullmatch(r"([a-z_.]+=)?(\d{1,9})(s?)", str(value)) for value in (old, new)]
+    before, after = times
+    if not before or not after or (before[1], before[3]) != (after[1], after[3]):
+        return False
+    return 0 < int(before[2]) <= int(after[2])
+
+
 _UNITS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
@@ -221,7 +230,16 @@ POD = ("spec", "template", "spec")
 CONTAINER = (*POD, frozenset({"containers", "initContainers"}), int)
 AFFINITY = frozenset({"nodeAffinity", "podAffinity", "podAntiAffinity"})
 PROBES = frozenset({"startupProbe", "readinessProbe", "livenessProbe"})
-TIMEOUTS = frozenset(f"nginx.ingress.kubernetes.io/proxy-{way}-timeout" for way in ("read", "send"))
+TIMEOUTS = frozenset(
+    {
+        *(f"nginx.ingress.kubernetes.io/proxy-{way}-timeout" for way in ("read", "send")),
+        *(f"nginx.org/proxy-{way}-timeout" for way in ("read", "send")),
+        "haproxy.org/timeout-server",
+        "haproxy.router.openshift.io/timeout",
+        *(f"alb.ingress.kubernetes.io/{of}-attributes" for of in ("load-balancer", "target-group")),
+    }
+)
+"""Annotations by which the program says how long a controller waits."""
 
 RULES = (
     Rule(WORKLOADS, (*CONTAINER, "image"), same_repository),
@@ -232,7 +250,16 @@ RULES = (
     Rule(WORKLOADS, (*POD, "terminationGracePeriodSeconds"), more),
     Rule({DEPLOYMENT}, ("spec", "progressDeadlineSeconds"), more),
     Rule({JOB, CRON_JOB}, ("spec", "activeDeadlineSeconds"), more),
-    Rule({"networking.k8s.io/Ingress"}, ("metadata", "annotations", TIMEOUTS), more),
+    Rule({"networking.k8s.io/Ingress"}, ("metadata", "annotations", TIMEOUTS), longer),
+    Rule(
+        {"gateway.networking.k8s.io/HTTPRoute"},
+        ("spec", "rules", int, "timeouts", frozenset({"request", "backendRequest"})),
+        longer,
+    ),
+    # One more address of the same pods, where the cluster has a second family.
+    Rule(
+        {"core/Service"}, ("spec", "ipFamilyPolicy"), lambda old, new: (old, new) == (None, "PreferDualStack")
+    ),
     # How many, but never none.
     Rule({DEPLOYMENT}, ("spec", "replicas"), more),
     Rule({AUTOSCALER}, ("spec", frozenset({"minReplicas", "maxReplicas"})), more),
@@ -335,7 +362,8 @@ def harmless(step: Step) -> bool:
         return (
             inputs.keys() <= {*known, "spec"}
             and isinstance(spec, dict)
-            and spec.keys() <= {"ports", "selector", "type", "clusterIP", "publishNotReadyAddresses"}
+            and spec.keys()
+            <= {"ports", "selector", "type", "clusterIP", "publishNotReadyAddresses", "ipFamilyPolicy"}
             and spec.get("type") in (None, "ClusterIP")
         )
     if kind == "core/ServiceAccount":

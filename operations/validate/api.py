@@ -1,9 +1,18 @@
 """The backend's own API."""
 
+import json
+import time
+
+import httpx2
+
 from operations.validate.check import CheckError, expect
-from operations.wire import Endpoint
+from operations.wire import PATIENCE, Endpoint
 
 QUESTION = "validate: say something"
+LONG_SECONDS = 60
+"""After so long without a byte most proxies give up unless they are configured."""
+LONGEST_SECONDS = 3700
+"""Longer than any flow that a stack file allows."""
 
 
 def is_healthy(at: Endpoint) -> None:
@@ -22,6 +31,19 @@ def refuses_wrong_keys(at: Endpoint, flow: str) -> None:
     for key in (None, "sk-wrong"):
         with at.client(key) as client:
             expect(client.post(f"/api/v1/run/{flow}", json={"input_value": QUESTION}), 401, 403)
+
+
+def webhook_wants_key(at: Endpoint, flow: str) -> None:
+    """Calling the flow's webhook without a key, and with a wrong one, is forbidden."""
+    for key in (None, "sk-wrong"):
+        with at.client(key) as client:
+            expect(client.post(f"/api/v1/webhook/{flow}", json={}), 401, 403)
+
+
+def files_want_key(at: Endpoint) -> None:
+    """Listing files without a key is forbidden."""
+    with at.client() as client:
+        expect(client.get("/api/v2/files"), 401, 403)
 
 
 def knows_key(at: Endpoint, key: str) -> None:
@@ -51,6 +73,42 @@ def runs_flow(at: Endpoint, key: str, flow: str) -> None:
     ]
     if not any(texts):
         raise CheckError("the flow ran, but its chat output holds no text")
+
+
+def holds_stream(at: Endpoint, key: str, flow: str) -> str:
+    """A stream of a flow that takes longer than `LONG_SECONDS` comes to its end.
+
+    Returns:
+        How long it was.
+    """
+    question = {"input_value": QUESTION, "input_type": "chat", "output_type": "chat"}
+    patience = httpx2.Timeout(PATIENCE.connect, read=LONGEST_SECONDS)
+    began, last = time.monotonic(), ""
+    with at.client(key) as client:
+        try:
+            with client.stream(
+                "POST", f"/api/v1/run/{flow}", params={"stream": "true"}, json=question, timeout=patience
+            ) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    expect(answer, 200)
+                for line in answer.iter_lines():
+                    last = line or last
+        except httpx2.TransportError as error:
+            raise CheckError(f"cut after {time.monotonic() - began:.0f} s: {error}") from error
+    seconds = time.monotonic() - began
+    if not _ends(last):
+        raise CheckError(f"it broke off after {seconds:.0f} s, before the flow's end")
+    if seconds <= LONG_SECONDS:
+        raise CheckError(f"the flow took {seconds:.0f} s: give one that takes longer than {LONG_SECONDS} s")
+    return f"{seconds:.0f} s"
+
+
+def _ends(event: str) -> bool:
+    try:
+        return bool(json.loads(event.removeprefix("data:"))["event"] == "end")
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def serves_version(at: Endpoint) -> None:

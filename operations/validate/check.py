@@ -12,10 +12,10 @@ class CheckError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """A named assertion about a live stack; `holds` returns, or raises whatever went wrong."""
+    """A named assertion about a live stack; `holds` returns what it saw that is worth a word, or raises what went wrong."""
 
     name: str
-    holds: Callable[[], None]
+    holds: Callable[[], str | None]
 
 
 def expect(response: httpx2.Response, *statuses: int) -> httpx2.Response:

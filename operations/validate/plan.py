@@ -5,25 +5,28 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from operations.kubectl import Kubectl
-from operations.validate import api, clients, closed, ui
+from operations.validate import api, certificate, clients, closed, ui
 from operations.validate.check import Check
 from operations.wire import Endpoint
 
 # The guide's physical names: an output names only workloads that exist.
 WORKLOADS = {"app": "skillflaw-frontend", "docs": "skillflaw-docs"}
 # What each group of `allow` opens; management is all of /api/, so it opens these too.
-OF_MANAGEMENT = {"run", "responses", "mcp"}
+OF_MANAGEMENT = {"run", "responses", "mcp", "webhook", "files"}
+# Not every stack uses these, so only a host that opens them is asked.
+OPTIONAL = {"webhook", "files"}
 # No group opens these on the API's host: the UI, the API's description, the log buffer.
 NEVER = ("/", "/docs", "/openapi.json", "/logs")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Who looks at the stack, and with what: a flow (id or alias), an API key, a user of the UI."""
+    """Who looks at the stack, and with what: flows (id or alias), an API key, a user of the UI."""
 
     flow: str
     key: str = field(repr=False)
     tool: str | None = None
+    long_flow: str | None = None
     user: str
     password: str = field(repr=False)
 
@@ -45,7 +48,13 @@ def compose(
         allow: the groups of paths that the API's host lets through.
         address: where the browser finds the hosts; None leaves it to DNS.
     """
-    checks = [check for group in _uses("Service", service, visitor).values() for check in group]
+    uses = _uses("Service", service, visitor)
+    checks = [check for group, rows in uses.items() if group not in OPTIONAL for check in rows]
+    checks += [
+        Check(f"{at.host}: certificate", partial(certificate.is_trusted, at))
+        for at in edge.values()
+        if at.origin.startswith("https:")
+    ]
     if "api" in edge:
         checks += _api(edge["api"], allow, visitor)
     if "app" in edge:
@@ -57,6 +66,7 @@ def compose(
         ]
     if "docs" in edge:
         checks.append(Check(f"{edge['docs'].host}: GET /", partial(api.serves_page, edge["docs"])))
+    checks += _long(edge, allow, visitor)
     for surface in ("api", "app", "docs"):
         if surface not in edge:
             checks += _closed(surface, edge, kubectl)
@@ -83,6 +93,10 @@ def _uses(where: str, at: Endpoint, visitor: Visitor) -> dict[str, list[Check]]:
                 partial(clients.answers_responses, at, key, flow),
             )
         ],
+        "webhook": [
+            Check(f"{where}: /api/v1/webhook wants a key", partial(api.webhook_wants_key, at, flow)),
+        ],
+        "files": [Check(f"{where}: /api/v2/files wants a key", partial(api.files_want_key, at))],
         "mcp": [
             Check(
                 f"{where}: /api/v1/mcp/streamable (mcp client)",
@@ -108,6 +122,8 @@ def _api(at: Endpoint, allow: Collection[str], visitor: Visitor) -> Iterator[Che
         "run": [("POST", f"/api/v1/run/{visitor.flow}")],
         "responses": [("POST", "/api/v1/responses")],
         "mcp": [("POST", "/api/v1/mcp/streamable")],
+        "webhook": [("POST", f"/api/v1/webhook/{visitor.flow}")],
+        "files": [("POST", f"/api/v1/files/upload/{visitor.flow}"), ("GET", "/api/v2/files")],
     }
     for group, uses in _uses(host, at, visitor).items():
         if group in allowed:
@@ -115,6 +131,15 @@ def _api(at: Endpoint, allow: Collection[str], visitor: Visitor) -> Iterator[Che
         else:
             yield from (_no_route(host, at, method, path) for method, path in paths[group])
     yield from (_no_route(host, at, "GET", path) for path in NEVER)
+
+
+def _long(edge: dict[str, Endpoint], allow: Collection[str], visitor: Visitor) -> Iterator[Check]:
+    """A public host through which flows run carries one that takes longer than a minute, if such a flow was given."""
+    through = edge.get("api") if {"run", "management"} & set(allow) else None
+    at = through or edge.get("app")
+    if at and visitor.long_flow:
+        held = partial(api.holds_stream, at, visitor.key, visitor.long_flow)
+        yield Check(f"{at.host}: a stream longer than {api.LONG_SECONDS} s", held)
 
 
 def _closed(surface: str, edge: dict[str, Endpoint], kubectl: Kubectl) -> Iterator[Check]:

@@ -21,16 +21,15 @@ def report(checks: Sequence[Check], console: Console, secrets: Collection[str]) 
         place = f"{number:>{len(str(len(checks)))}}/{len(checks)}"
         start = time.monotonic()
         with console.status(f"{place} {escape(check.name)}"):
+            seen, reason = None, None
             try:
-                check.holds()
-                reason = None
+                seen = check.holds()
             except Exception as error:  # whatever a client library raises is a reason
                 failed += 1
                 reason = _concealed(_reason(error), secrets)
         mark = "[red]✗[/]" if reason else "[green]✓[/]"
-        console.print(
-            f"{place} {mark} {time.monotonic() - start:5.2f} s  {escape(check.name)}", soft_wrap=True
-        )
+        said = f"{check.name}: {_concealed(seen, secrets)}" if seen else check.name
+        console.print(f"{place} {mark} {time.monotonic() - start:5.2f} s  {escape(said)}", soft_wrap=True)
         if reason:
             console.print(f"        {reason}", style="red", markup=False, soft_wrap=True)
     took = f"{time.monotonic() - began:.1f} s"

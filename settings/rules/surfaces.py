@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from settings.annotations import annotation_problems
 from settings.problems import Problem
 from settings.rules.registry import rule
-from settings.sections import Edge, Frontend, Namespace, Protection, Surfaces
+from settings.sections import CONTROLLERS, Backend, Edge, Frontend, Namespace, Protection, Surfaces
+from settings.timeouts import BACKEND_CONFIGS, GOOGLE_SECONDS, shortened
 
 BACKEND = "skillflaw-backend"
 SERVICE_ENDS = ("", ".svc", ".svc.cluster.local")
@@ -35,6 +36,50 @@ def surfaces_have_an_edge(surfaces: Surfaces, edge: Edge) -> Iterator[Problem]:
             found=" and ".join(chosen) or "neither ingress nor gateway",
             allowed="exactly one of ingress, gateway",
             remedy="write edge.ingress.className, or edge.gateway.name and .namespace, but not both",
+        )
+
+
+@rule
+def controllers_are_named(edge: Edge) -> Iterator[Problem]:
+    if edge.ingress and edge.ingress.served_by is None:
+        yield Problem(
+            path="edge.ingress.controller",
+            found=f"nothing, and class {edge.ingress.class_name} may be any controller's",
+            allowed=f"a controller, or a class that is known: {', '.join(CONTROLLERS)}",
+            remedy="name the controller: its annotations say how long a flow may take. kubectl get ingressclass "
+            f"{edge.ingress.class_name} shows which it is; none is for one that is configured elsewhere",
+        )
+
+
+@rule
+def edges_carry_the_longest_flow(edge: Edge, surfaces: Surfaces, backend: Backend) -> Iterator[Problem]:
+    flow, controller = backend.longest_flow_seconds, edge.ingress.served_by if edge.ingress else None
+    asked = {name: row for name, row in surfaces.present().items() if name != "docs"}
+    said = {
+        "edge.annotations": {
+            key: value
+            for key, value in edge.annotations.items()
+            if any(key not in row.annotations for row in asked.values())
+        },
+        **{f"surfaces.{name}.annotations": row.annotations for name, row in asked.items()},
+        **{f"surfaces.{name}.serviceAnnotations": row.service_annotations for name, row in asked.items()},
+    }
+    for path, annotations in said.items():
+        yield from shortened(path, annotations, controller, flow)
+    name = "api" if surfaces.api else "app"
+    if (
+        controller == "gce"
+        and flow > GOOGLE_SECONDS
+        and (surface := surfaces.api or surfaces.app)
+        and not any(key in surface.service_annotations for key in BACKEND_CONFIGS)
+    ):
+        yield Problem(
+            path="backend.longestFlowSeconds",
+            found=f"{flow}, and Google's load balancer cuts requests after {GOOGLE_SECONDS} s unless a BackendConfig says "
+            "more",
+            allowed=f"at most {GOOGLE_SECONDS}, or a BackendConfig of the backend's Service",
+            remedy=f"make a BackendConfig with timeoutSec: {flow + 15}, and name it in surfaces.{name}.serviceAnnotations: "
+            f'{{{BACKEND_CONFIGS[0]}: \'{{"default": "NAME"}}\'}}',
         )
 
 
@@ -112,8 +157,9 @@ def protected_docs_are_meant(surfaces: Surfaces, protection: Protection) -> Iter
 def annotations_are_the_edges_own(
     edge: Edge, surfaces: Surfaces, protection: Protection
 ) -> Iterator[Problem]:
-    given = {"edge.annotations": edge.annotations} | {
-        f"surfaces.{name}.annotations": row.annotations for name, row in surfaces.present().items()
-    }
+    given = {"edge.annotations": edge.annotations}
+    for name, row in surfaces.present().items():
+        given[f"surfaces.{name}.annotations"] = row.annotations
+        given[f"surfaces.{name}.serviceAnnotations"] = row.service_annotations
     for path, annotations in given.items():
         yield from annotation_problems(path, annotations, protected=protection.enabled)

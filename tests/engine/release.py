@@ -1,4 +1,7 @@
-"""Keeps the state that this version leaves behind: `python -m tests.engine.release`, on the simulated lab, before a tag."""
+"""Keeps the state that this version leaves behind, and its keys, on the simulated lab and before a tag.
+
+`python -m tests.engine.release`
+"""
 
 import json
 import shutil
@@ -11,6 +14,7 @@ from lab import cluster, engine, toolchain
 from lab.layout import PROJECT, SIMULATED
 from tests.engine.recording import FIXTURES
 from tests.engine.stack import Stack, copy_program
+from tests.stack_files import keys_of
 
 
 def main() -> int:
@@ -32,6 +36,8 @@ def main() -> int:
         for place in ("stackTrace", "sourcePosition"):
             resource.pop(place, None)
     (kept / "state.json").write_text(json.dumps(exported, indent=1) + "\n")
+    schema = json.loads((PROJECT / "stack.schema.json").read_text())
+    (kept / "keys.txt").write_text("\n".join(keys_of(schema)) + "\n")
     print(kept)
     return 0
 

@@ -12,22 +12,45 @@ SLOW = "lab-slow"
 ANSWER = "async def message_response(self) -> Message:\n"
 WAIT = """\
         import asyncio
-        await asyncio.sleep(float(getattr(self.input_value, "text", self.input_value)))
+        asked = getattr(self.input_value, "text", self.input_value)
+        await asyncio.sleep(float(asked) if asked.replace(".", "").isdigit() else 61)
 """
 
 
 def make_slow(backend: Endpoint, key: str) -> None:
-    """A flow that streams: its first event comes at once, its answer after as many seconds as its input says."""
-    replace_flow(backend, key, _slow)
+    """A flow that streams: its first event comes at once, its answer after as many seconds as its input says,
+    or after 61 where it says no number."""
+    replace_flow(backend, key, lambda templates: _begun(templates, SLOW, WAIT))
 
 
-def _slow(templates: dict) -> dict:
-    flow = echo(templates, SLOW)
+def _begun(templates: dict, name: str, first: str) -> dict:
+    """The flow that repeats its input, whose output does something first."""
+    flow = echo(templates, name)
     (output,) = [node for node in flow["data"]["nodes"] if node["data"]["type"] == "ChatOutput"]
     code = output["data"]["node"]["template"]["code"]
     assert ANSWER in code["value"]
-    code["value"] = code["value"].replace(ANSWER, ANSWER + WAIT)
+    code["value"] = code["value"].replace(ANSWER, ANSWER + first)
     return flow
+
+
+READING, PROVIDER = "lab-reads", "LAB_PROVIDER_API_KEY"
+READ = f"""\
+        import os
+        self.input_value = os.environ["{PROVIDER}"]
+"""
+
+
+def make_reading(backend: Endpoint, key: str) -> None:
+    """A flow that answers with the variable `PROVIDER` of whichever backend runs it."""
+    replace_flow(backend, key, lambda templates: _begun(templates, READING, READ))
+
+
+def said(api: Endpoint, key: str, flow: str) -> str:
+    """What a flow answers."""
+    with api.client(key) as client:
+        answer = client.post(f"/api/v1/run/{flow}", params={"stream": "false"}, json=question("anything"))
+    assert answer.status_code == 200, answer.text
+    return answer.json()["outputs"][0]["outputs"][0]["results"]["message"]["text"]
 
 
 async def alive(client: httpx2.AsyncClient) -> None:

@@ -18,9 +18,9 @@ def operation(stack: str, *words: str, program: Path = PROJECT) -> subprocess.Co
 
 
 def validate(
-    stack: str, minted: Minted, *, flow: str | None = None, program: Path = PROJECT
+    stack: str, minted: Minted, *words: str, flow: str | None = None, program: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
-    """Validates a stack with its own flow or another."""
+    """Validates a stack with its own flow or another; `words` are further options."""
     options = {
         "--flow": flow or minted.flow,
         "--api-key-file": minted.api_key_file,
@@ -29,5 +29,5 @@ def validate(
         "--ingress-address": REAL.nodes[0].address,
         "--ca-file": REAL.pki / "ca.crt",
     }
-    words = [str(word) for option in options.items() for word in option]
-    return operation(stack, "validate", *words, program=program)
+    given = [str(word) for option in options.items() for word in option]
+    return operation(stack, "validate", *given, *words, program=program)

@@ -1,10 +1,12 @@
-"""External state: a PostgreSQL and a Redis that speak TLS, in a stack that carries its own kubeconfig."""
+"""External state: a PostgreSQL and a Redis whose certificates a private authority made, and every part verifies.
+
+The stack carries its own kubeconfig.
+"""
 
 import contextlib
 import json
 import ssl
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 
@@ -36,7 +38,7 @@ OPTIONS = {
     " --tls-cert-file /tls/tls.crt --tls-key-file /tls/tls.key --requirepass lab",
 }
 ROLES = {"first": "p@ss/1", "second": "p@ss/2"}
-"""Two roles with the rights of one owner, and their passwords; the URLs hold them percent-encoded."""
+"""Two roles with the rights of one owner, and their passwords."""
 
 
 def server(name: str) -> list[dict]:
@@ -94,18 +96,14 @@ def role(name: str) -> tuple[str, str]:
     )
 
 
-def secret(kubectl, name: str, url: str) -> None:
-    kubectl("create", "secret", "generic", name, f"--namespace={NAME}", f"--from-literal=url={url}")
+def secret(kubectl, name: str, **values: str) -> None:
+    words = [f"--from-literal={key}={value}" for key, value in values.items()]
+    kubectl("create", "secret", "generic", name, f"--namespace={NAME}", *words)
 
 
-def database_url(kubectl, role: str) -> None:
-    """The Secret with the URL that one of the roles uses."""
-    password = quote(ROLES[role], safe="")
-    secret(
-        kubectl,
-        f"database-{role}",
-        f"postgresql://{role}:{password}@postgresql.{STATE}/skillflaw?sslmode=require",
-    )
+def credentials(kubectl, role: str) -> None:
+    """The Secret with the name and the password of one of the roles, as they are."""
+    secret(kubectl, f"database-{role}", user=role, password=ROLES[role])
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +124,10 @@ def servers(kubectl, both_nodes) -> Iterator[None]:
 def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
     """An API and nothing else."""
     namespace.make(kubectl, NAME)
-    database_url(kubectl, "first")
-    secret(kubectl, "cache", f"rediss://:lab@redis.{STATE}:6379/0?ssl_cert_reqs=none&retry_on_timeout=true")
+    credentials(kubectl, "first")
+    # Clients of Redis verify certificate and name unless they are asked not to.
+    secret(kubectl, "cache", url=f"rediss://:lab@redis.{STATE}:6379/0?retry_on_timeout=true")
+    secret(kubectl, "authority", **{"ca.crt": (REAL.pki / "ca.crt").read_text()})
     stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
     for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
         stack.pulumi(*words, check=False)
@@ -138,7 +138,17 @@ def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
                 "namespace": {"name": NAME, "create": False},
                 "surfaces": {"api": {"host": HOST}},
                 "backend.scale.replicas": 1,
-                "database": {"external": {"secretName": "database-first", "key": "url"}},
+                "pods": {"trust": {"secretName": "authority", "key": "ca.crt"}},
+                "database": {
+                    "external": {
+                        "host": f"postgresql.{STATE}",
+                        "name": "skillflaw",
+                        "secretName": "database-first",
+                        "userKey": "user",
+                        "passwordKey": "password",
+                        "sslMode": "verify-full",
+                    }
+                },
                 "cache": {"external": {"secretName": "cache", "key": "url"}},
                 "network.egress": [{"cidr": node.pods, "ports": [*SERVERS.values()]} for node in REAL.nodes],
                 # Never by itself: 31 February.
@@ -148,6 +158,7 @@ def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
         stack.sections["kubeconfig"] = stack.encrypted("kubeconfig", REAL.kubeconfig.read_text())
         stack.up()
         yield stack
+        kubectl("delete", "jobs", "--all", f"--namespace={NAME}")
         stack.pulumi("destroy", "--yes", "--skip-preview")
         volumes = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
         left = [it for it in volumes if it["spec"]["claimRef"]["namespace"] == NAME]
@@ -184,7 +195,7 @@ def test_a_database_password_is_rotated_without_a_failed_request(other, visitor,
     asks = {"alive": (0.05, flows.alive), "health": (0.25, flows.health), "run": (1, flows.run(visitor))}
     with Traffic(api.async_client, asks) as traffic:
         psql(kubectl, *role("second"))
-        database_url(kubectl, "second")
+        credentials(kubectl, "second")
         other.sections["database"]["external"]["secretName"] = "database-second"
         other.up()
         wait_for(lambda: sessions(kubectl) == {"second|t"}, 120, "the last session of the old role to end")

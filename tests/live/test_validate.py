@@ -1,10 +1,14 @@
 """`operations validate` against the stack `lab`, as `make up` leaves it."""
 
+import re
+
+from tests.live import flows
 from tests.live.operate import validate
 
 
-def test_every_check_of_the_guide_passes(minted):
-    done = validate("lab", minted)
+def test_every_check_of_the_guide_passes_with_a_stream_longer_than_a_minute(minted, hosts):
+    flows.make_slow(hosts["app"], minted.api_key_file.read_text())
+    done = validate("lab", minted, f"--long-flow={flows.SLOW}")
     assert done.returncode == 0, done.stdout + done.stderr
     _, *checks, verdict = done.stdout.splitlines()
     assert verdict.startswith(f"all {len(checks)} checks passed")
@@ -19,6 +23,11 @@ def test_every_check_of_the_guide_passes(minted):
         "docs.skillflaw.test: GET /",
     ):
         assert any("✓" in line and line.endswith(f"s  {check}") for line in checks), done.stdout
+    assert re.search(
+        r"✓ .* api\.skillflaw\.test: a stream longer than 60 s: 6\d s$", done.stdout, re.MULTILINE
+    )
+    shown = r"✓ .* docs\.skillflaw\.test: certificate: docs\.skillflaw\.test, by CN=skillflaw-lab CA, until 20\d\d-"
+    assert re.search(shown, done.stdout)
 
 
 def test_an_unknown_flow_fails_every_check_that_runs_it_with_a_reason_and_no_secret(minted):

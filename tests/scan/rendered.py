@@ -12,7 +12,12 @@ STACKS = ("prod", "dev", "lab")
 
 def objects(stack: str) -> dict[str, dict[str, Any]]:
     """Every object by `Kind/name`; one that the provider names after its content goes by its logical name."""
-    program = run(filled_in(stack))
+    return of(filled_in(stack))
+
+
+def of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same of any stack file."""
+    program = run(config)
     rendered = {}
     for declared in program.objects:
         manifest = plain(declared.inputs)

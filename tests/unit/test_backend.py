@@ -178,6 +178,24 @@ def test_the_guides_environment_is_there():
     }
 
 
+def test_two_words_are_enough_for_an_image_without_health_check():
+    program = lab(backend={"probes": {"startup": "/health", "readiness": "/health"}})
+    containers = [
+        container
+        for spec in program.pods.values()
+        for kind in ("initContainers", "containers")
+        for container in spec.get(kind, [])
+    ]
+    asked = {
+        container[probe]["httpGet"]["path"]
+        for container in containers
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        if "httpGet" in container.get(probe, {})
+    }
+    # `/` is the web servers'.
+    assert asked == {"/health", "/"}
+
+
 def test_the_key_is_a_file_in_a_mounted_directory():
     program = lab()
     file = environment(program)["SKILLFLAW_SECRET_KEY_FILE"]

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from components.controllers import ANNOTATIONS
+from settings.sections import CONTROLLERS, Controller
 from tests.stack_files import filled_in
 from tests.unit.evaluator import Address, Endpoint, Pod, passes
 from tests.unit.recorder import ROOT, Program, run
@@ -71,6 +73,13 @@ CLUSTERS = {
         database=Address("10.60.0.3"),
         cache=Address("10.60.0.4"),
     ),
+    "gke-with-an-ingress": Cluster(
+        edge=GOOGLE,
+        near=[Pod("kube-system", {"k8s-app": "glbc"}), Address("35.190.0.1")],
+        dns=[KUBE_DNS, NODE_CACHE, Pod("kube-system", {"k8s-app": "node-local-dns"})],
+        database=Address("10.60.0.3"),
+        cache=Address("10.60.0.4"),
+    ),
     "gke-autopilot": Cluster(
         edge=GOOGLE,
         near=[Pod("gateways", {}), Address("35.190.0.1")],
@@ -113,6 +122,13 @@ CLUSTERS = {
         database=Address("192.168.20.4"),
         cache=Address("192.168.20.5"),
     ),
+    "ipv6": Cluster(
+        edge=[Pod("traefik", {"app.kubernetes.io/name": "traefik"}), Address("fd00:10::7")],
+        near=[Address("fd00:11::7"), Pod("kube-system", {"k8s-app": "kube-dns"})],
+        dns=[KUBE_DNS, Address("fd00:169::53")],
+        database=Address("fd00:20::5"),
+        cache=Address("fd00:20::6"),
+    ),
 }
 STRANGERS = [Pod("elsewhere", {}), Pod("skillflaw", {}), Address("10.99.1.2"), Address("198.51.100.1")]
 METADATA = [Address("169.254.169.254"), Address("fd00:ec2::254")]
@@ -138,6 +154,19 @@ def test_every_fragment_of_the_page_is_judged_and_named_in_its_table():
     named = dict(re.findall(r"^\| \[.+\]\(#(.+)\) \| `test_clusters\.py -k (.+)` \|$", PAGE, re.MULTILINE))
     assert named == {name: name for name in FRAGMENTS}
     assert FRAGMENTS.keys() == CLUSTERS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, row in FRAGMENTS.items() if "ingress" in row["edge"]])
+def test_every_fragment_names_its_controller_or_the_one_that_its_class_is_known_for(name):
+    ingress = FRAGMENTS[name]["edge"]["ingress"]
+    assert ingress["controller"] == CONTROLLERS.get(ingress["className"], ingress["controller"])
+
+
+def test_the_page_says_what_is_written_for_every_controller():
+    rows = dict(re.findall(r"^\| `([-\w]+)` \| (.+?) \|", PAGE, re.MULTILINE))
+    assert rows.keys() == set(get_args(Controller))
+    for name, said in rows.items():
+        assert said.startswith("nothing") == (not ANNOTATIONS[name](300)), name
 
 
 def test_the_edge_reaches_what_is_public_on_its_port_alone(cluster):

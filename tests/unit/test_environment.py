@@ -3,8 +3,17 @@
 import pytest
 
 from components.runtime import UPSTREAM_DEFAULTS
-from settings.environment import GUARDS, OWNED_ENV, SECRET_REMEDY, env_problems
+from settings.environment import (
+    EVERY_ADDRESS,
+    GUARDS,
+    OWNED_ENV,
+    SECRET_REMEDY,
+    env_problems,
+    secret_env_problems,
+)
 from settings.problems import Problem
+from tests.edits import edited
+from tests.unit.recorder import run
 
 
 def problems(env: dict[str, str], *, protected: bool = True) -> list[Problem]:
@@ -29,7 +38,7 @@ def test_what_the_program_owns_is_refused_in_any_case(name, protected):
     [
         ("LANGFLOW_AUTO_LOGIN", "write SKILLFLAW_AUTO_LOGIN"),
         ("LANGFLOW_LOG_LEVEL", "write SKILLFLAW_LOG_LEVEL"),
-        ("LANGFLOW_WORKERS", "remove it and use the section it belongs to"),
+        ("LANGFLOW_WORKERS", "remove it; backend.scale decides it"),
     ],
 )
 def test_the_upstreams_prefix_is_refused_with_the_spelling_that_is_meant(name, remedy):
@@ -196,7 +205,6 @@ def test_settings_of_flows_and_dials_of_operators_pass(name, value):
     [
         ("X", "sk-proj-abcdefghijklmnop"),
         ("DB_PASSWD", "hunter2"),
-        ("PGPASSWORD", "hunter2"),
         ("HTTPS_PROXY", "http://user:pw@proxy.example.com:3128"),
         ("OPENAI_API_KEY", "9f86d081884c7d659a2feaa0c55ad015"),
         ("SKILLFLAW_API_KEY", "sk-0123456789abcdef"),
@@ -207,3 +215,47 @@ def test_a_secret_is_refused_with_the_place_it_belongs_to_and_never_shown(name, 
     (problem,) = problems({name: value}, protected=protected)
     assert problem.remedy == SECRET_REMEDY
     assert value not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("SSL_CERT_FILE", "pods.trust"),
+        ("SSL_CERT_DIR", "pods.trust"),
+        ("REQUESTS_CA_BUNDLE", "pods.trust"),
+        ("CURL_CA_BUNDLE", "pods.trust"),
+        ("NODE_EXTRA_CA_CERTS", "pods.trust"),
+        ("PGPASSWORD", "database.external: {host, port, name, secretName, userKey, passwordKey, sslMode}"),
+        ("PGPASSFILE", "database.external"),
+        ("PGSSLROOTCERT", "pods.trust"),
+        ("PGSSLMODE", "sslMode"),
+        ("WEB_CONCURRENCY", "backend.scale"),
+        ("SKILLFLAW_REDIS_PASSWORD", "cache decides it"),
+        ("SKILLFLAW_SECRET_KEY", "secretKey.existing decides it"),
+        ("LANGFLOW_DATABASE_URL", "database.external decides it"),
+    ],
+)
+def test_a_remedy_names_the_key_that_takes_it_and_none_that_refuses_it_again(name, remedy):
+    for value in ("hunter2", "/etc/ssl/own.pem"):
+        for protected in (True, False):
+            (problem,) = problems({name: value}, protected=protected)
+            (again,) = secret_env_problems([name], {}, protected=protected)
+            assert remedy in problem.remedy
+            assert problem.remedy == again.remedy
+            assert value not in str(problem)
+
+
+@pytest.mark.parametrize("value", EVERY_ADDRESS)
+def test_the_backend_may_listen_on_every_address_of_the_families_that_pods_have(value):
+    assert problems({"SKILLFLAW_HOST": value}) == []
+    config = edited({"backend.env": {"SKILLFLAW_HOST": value}})
+    assert run(config).one("ConfigMap", "runtime-config").inputs["data"]["SKILLFLAW_HOST"] == value
+
+
+@pytest.mark.parametrize("value", ["localhost", "127.0.0.1", "::1", "", "10.0.0.7"])
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_backend_that_no_probe_would_find_is_refused(value, protected):
+    (problem,) = problems({"SKILLFLAW_HOST": value}, protected=protected)
+    assert problem.path == "backend.env.SKILLFLAW_HOST"
+    assert "::" in problem.remedy
+    assert list(secret_env_problems(["skillflaw_host"], {}, protected=protected))

@@ -35,6 +35,7 @@ def paths(section: type[Section] = Settings, above: str = "") -> Iterator[str]:
 PATHS = set(paths())
 NOT_NEW = {
     ("edge.ingress.className", "traefik"),
+    ("edge.ingress.controller", "none"),
     ("backup.schedule", "0 3 * * *"),
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),

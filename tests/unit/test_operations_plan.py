@@ -1,12 +1,14 @@
 """The checks that `operations validate` composes."""
 
 import itertools
+from typing import get_args
 
 import pytest
 
 from operations.kubectl import Kubectl
 from operations.validate.plan import Visitor, compose
 from operations.wire import Endpoint
+from settings.sections import PathGroup
 
 SURFACES = ("api", "app", "docs")
 EVERY_SET_OF_SURFACES = [chosen for size in range(4) for chosen in itertools.combinations(SURFACES, size)]
@@ -58,6 +60,8 @@ def test_the_service_is_checked_whatever_is_exposed(surfaces):
         ("run", "/api/v1/run runs the flow", "POST /api/v1/run/echo is closed"),
         ("responses", "/api/v1/responses (openai client)", "POST /api/v1/responses is closed"),
         ("mcp", "/api/v1/mcp/streamable (mcp client)", "POST /api/v1/mcp/streamable is closed"),
+        ("webhook", "/api/v1/webhook wants a key", "POST /api/v1/webhook/echo is closed"),
+        ("files", "/api/v2/files wants a key", "POST /api/v1/files/upload/echo is closed"),
         ("management", "the API key is accepted", "POST /api/v1/validate/code is closed"),
     ],
 )
@@ -67,6 +71,11 @@ def test_a_group_of_paths_is_used_where_allowed_and_closed_where_not(group, used
     assert f"api.example.com: {closed}" not in allowed
     assert f"api.example.com: {used}" not in forbidden
     assert f"api.example.com: {closed}" in forbidden
+
+
+def test_every_group_of_a_stack_file_is_used_where_allowed_and_closed_where_not():
+    for group in get_args(PathGroup):
+        assert set(names(allow=(group,))) != set(names(allow=())), group
 
 
 def test_management_opens_all_of_the_api_but_nothing_beside_it():

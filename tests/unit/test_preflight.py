@@ -46,7 +46,7 @@ NAMESPACE = "/api/v1/namespaces/skillflaw"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 GATEWAY = "/apis/gateway.networking.k8s.io/v1/namespaces/edge/gateways/public"
 DNS = "/api/v1/namespaces/kube-system"
-EDGE_PODS = "/api/v1/namespaces/ingress-nginx/pods?limit=1"
+EDGE_PODS = "/api/v1/namespaces/traefik/pods?limit=1"
 SLICES = (
     "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
     "?labelSelector=kubernetes.io%2Fservice-name%3Dkube-dns"
@@ -104,7 +104,7 @@ WHOLE = {
     "/apis/cert-manager.io/v1/clusterissuers": items(
         named("letsencrypt", status={"conditions": [{"type": "Ready", "status": "True"}]})
     ),
-    "/apis/networking.k8s.io/v1/ingressclasses": items(named("nginx")),
+    "/apis/networking.k8s.io/v1/ingressclasses": items(named("traefik")),
     "/apis/metrics.k8s.io/v1beta1": {"resources": []},
     CLASSES: items(
         {
@@ -130,7 +130,7 @@ WHOLE = {
     },
     f"{SECRETS}/skillflaw-database": secret(url="postgresql://app:hunter2@db.internal/app"),
     f"{SECRETS}/skillflaw-redis": secret(url="rediss://:hunter2@redis.internal:6379/0"),
-    "/api/v1/namespaces": items(named("ingress-nginx"), named("kube-system")),
+    "/api/v1/namespaces": items(named("traefik"), named("kube-system")),
     "/api/v1/nodes": items(named("a", status={"nodeInfo": {"architecture": "arm64"}})),
     EDGE_PODS: items(named("controller")),
     f"{DNS}/services?labelSelector=k8s-app%3Dkube-dns": items(
@@ -254,10 +254,10 @@ def test_an_empty_cluster_lacks_everything_in_one_list(look):
         "Secret skillflaw-database",
         "Secret skillflaw-redis",
         "a default StorageClass",
-        "IngressClass nginx",
+        "IngressClass traefik",
         "ClusterIssuer letsencrypt",
         "who answers names",
-        "pods behind namespace kubernetes.io/metadata.name=ingress-nginx",
+        "pods behind namespace kubernetes.io/metadata.name=traefik",
     ):
         assert thing in things
 
@@ -570,10 +570,50 @@ def test_a_class_of_one_node_at_a_time_is_enough_for_one_node(look):
 
 
 def test_a_class_that_no_controller_has_is_named_with_those_that_exist(look):
-    found = lacking(look({}, {"edge.ingress.className": "traefik"}))
+    found = lacking(look({}, {"edge.ingress.className": "nginx"}))
     assert [(what.partition(",")[0], remedy) for what, _, remedy in found] == [
-        ("IngressClass traefik", "name one of nginx")
+        ("IngressClass nginx", "name one of traefik")
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("edge", "controller", "remedy"),
+    [
+        ({"className": "nginx"}, "nginx.org/ingress-controller", "edge.ingress.controller: f5-nginx"),
+        ({"className": "alb"}, "k8s.io/ingress-nginx", "edge.ingress.controller: nginx"),
+        (
+            {"className": "public", "controller": "haproxy"},
+            "openshift.io/ingress-to-route",
+            "edge.ingress.controller: openshift",
+        ),
+        ({"className": "public", "controller": "nginx"}, "traefik.io/ingress-controller", "traefik"),
+        ({"className": "nginx"}, "k8s.io/ingress-nginx", None),
+        ({"className": "public", "controller": "f5-nginx"}, "nginx.org/ingress-controller", None),
+        ({"className": "public", "controller": "none"}, "k8s.io/ingress-nginx", None),
+        ({"className": "nginx"}, "example.com/unknown", None),
+    ],
+)
+def test_a_controller_that_would_not_read_the_annotations_is_named(look, edge, controller, remedy):
+    classes = items(named(edge["className"], spec={"controller": controller}))
+    looked = look({"/apis/networking.k8s.io/v1/ingressclasses": classes}, {"edge.ingress": edge})
+    if remedy is None:
+        assert looked.exit_code == 0
+        return
+    problems = lacking(looked)
+    assert [what.rpartition(" ")[2] for what, _, _ in problems] == ["skillflaw-api", "skillflaw-app"]
+    for _, said, do in problems:
+        assert controller in said
+        assert remedy in do
+
+
+def test_googles_controller_needs_no_class(look):
+    edits = {
+        "edge.ingress": {"className": "gce"},
+        "surfaces.api.serviceAnnotations": {"cloud.google.com/backend-config": '{"default": "flows"}'},
+    }
+    looked = look({"/apis/networking.k8s.io/v1/ingressclasses": items()}, edits)
+    assert looked.exit_code == 0
+    assert "IngressClasses: gce" in looked.output
 
 
 @pytest.mark.parametrize(
@@ -621,7 +661,7 @@ def test_without_an_issuer_each_hosts_certificate_is_a_secret_of_its_type(look):
 
 ROUTED = {
     "edge": {"gateway": {"name": "public", "namespace": "edge"}},
-    "network.edge": [{"namespace": "ingress-nginx"}],
+    "network.edge": [{"namespace": "traefik"}],
 }
 
 
@@ -749,7 +789,7 @@ def test_without_policies_anyone_may_be_asked(look):
 
 def test_an_edge_without_a_pod_behind_it_is_named(look):
     ((what, found, _),) = lacking(look({EDGE_PODS: items()}))
-    assert what.startswith("pods behind namespace kubernetes.io/metadata.name=ingress-nginx")
+    assert what.startswith("pods behind namespace kubernetes.io/metadata.name=traefik")
     assert "NetworkPolicy skillflaw-backend" in what
     assert "no pod" in found
 

@@ -1,5 +1,6 @@
 """Only what is known to be safe is judged safe; the rest is named by object and property."""
 
+import copy
 import functools
 import json
 from typing import Any
@@ -210,6 +211,42 @@ def test_a_setting_that_is_not_known_to_be_harmless_is_looked_at(step, judged, k
 def test_what_makes_an_object_no_less_safe_is_safe(step, judged, kind, name, edits, op):
     changed = judged({"steps": [step(kind, name, edits, op)]})
     assert (changed.verdict, changed.warnings) == (Verdict.SAFE, ())
+
+
+LONGER = [
+    ("nginx", {"nginx.ingress.kubernetes.io/proxy-read-timeout": "9"}),
+    ("f5-nginx", {"nginx.org/proxy-read-timeout": "9s"}),
+    ("haproxy", {"haproxy.org/timeout-server": "9s"}),
+    ("openshift", {"haproxy.router.openshift.io/timeout": "9s"}),
+    ("alb", {"alb.ingress.kubernetes.io/load-balancer-attributes": "idle_timeout.timeout_seconds=9"}),
+]
+
+
+@pytest.mark.parametrize(("controller", "shorter"), LONGER, ids=[row[0] for row in LONGER])
+def test_a_controller_may_wait_longer_and_not_shorter(step, judged, controller, shorter):
+    ingress = {"className": "some", "controller": controller}
+    programs = [run(edited({"edge.ingress": ingress, "backend.longestFlowSeconds": it})) for it in (60, 90)]
+    grown = [row for row in digest(*programs)["steps"] if "Ingress" in row["urn"]]
+    assert grown
+    assert judged({"steps": grown}).verdict == Verdict.SAFE
+    [back] = [row for row in digest(*reversed(programs))["steps"] if row["urn"].endswith("::edge-api")]
+    assert judged({"steps": [back]}).verdict == Verdict.ATTENTION
+    for key, value in shorter.items():
+        row = copy.deepcopy(grown[0])
+        row["newState"]["inputs"]["metadata"]["annotations"][key] = value
+        assert judged({"steps": [row]}).verdict == Verdict.ATTENTION
+        row["newState"]["inputs"]["metadata"]["annotations"][key] = f"99999{value}"
+        assert judged({"steps": [row]}).verdict == (Verdict.ATTENTION if "=" in value else Verdict.SAFE)
+
+
+def test_a_service_may_get_addresses_of_a_second_family_and_no_other_policy(step, judged):
+    def changed(policy):
+        row = step("Service", "backend-service", {"spec.ipFamilyPolicy": policy})
+        row["oldState"]["inputs"]["spec"].pop("ipFamilyPolicy", None)
+        return judged({"steps": [row]}).verdict
+
+    assert changed("PreferDualStack") == Verdict.SAFE
+    assert {changed(policy) for policy in ("RequireDualStack", "SingleStack", "x")} == {Verdict.ATTENTION}
 
 
 def test_a_range_of_replicas_may_grow_and_not_shrink(judged):

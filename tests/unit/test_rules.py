@@ -179,6 +179,14 @@ REFUSED = {
         {"network": {"edge": [{"namespace": "ingress-nginx"}]}},
         "network.egress",
     ),
+    "controllers_are_named": (
+        {"edge": SAFE["edge"] | {"ingress": {"className": "internal"}}},
+        "edge.ingress.controller",
+    ),
+    "edges_carry_the_longest_flow": (
+        {"edge": SAFE["edge"] | {"ingress": {"className": "gce"}}},
+        "backend.longestFlowSeconds",
+    ),
     "gateway_brings_its_own_certificates": (
         {"edge": {"gateway": {"name": "public", "namespace": "edge"}, "issuer": "letsencrypt"}},
         "edge.issuer",

@@ -2,11 +2,14 @@
 
 import itertools
 import json
+from typing import get_args
 
 import pytest
 
+from components.edge import API_PATHS
 from settings.load import parse
 from settings.problems import SettingsError
+from settings.sections import PathGroup
 from tests.stack_files import stack_file
 from tests.unit.recorder import run
 
@@ -85,6 +88,22 @@ def test_the_api_opens_health_run_responses_and_mcp_by_default():
 
 def test_a_group_that_is_left_out_has_no_route():
     assert api_routes(["run"]) == {("Prefix", "/api/v1/run")}
+
+
+@pytest.mark.parametrize(
+    ("group", "paths"),
+    [
+        ("webhook", {"/api/v1/webhook"}),
+        ("files", {"/api/v1/files/upload", "/api/v2/files"}),
+        ("mcp", {"/api/v1/mcp/streamable"}),
+    ],
+)
+def test_programs_that_call_webhooks_or_upload_files_need_no_more_than_that(group, paths):
+    assert api_routes([group]) == {("Prefix", path) for path in paths}
+
+
+def test_every_group_of_a_stack_file_has_paths():
+    assert set(get_args(PathGroup)) == API_PATHS.keys()
 
 
 def test_management_opens_all_of_the_api():
