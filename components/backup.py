@@ -99,6 +99,7 @@ class Backup(Component):
                             pods.empty_dir("shm", "256Mi", in_memory=True),
                             pods.empty_dir("tmp", "64Mi"),
                             *trust.volumes(args.workload.trust),
+                            *args.database.volumes(),
                         ],
                     ),
                 ),
@@ -141,7 +142,11 @@ def _backup(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
             *trust.variables(args.workload.trust),
         ],
         mounts={"backups": BACKUPS, "tmp": "/tmp"},
-        read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust)},
+        read_only_mounts={
+            "data": CONFIG_DIR,
+            **trust.mounts(args.workload.trust),
+            **args.database.mounts(),
+        },
     )
 
 

@@ -165,6 +165,7 @@ class Runtime(Component):
         return [
             *self.data_and_key,
             *trust.volumes(self.workload.trust),
+            *self._args.database.volumes(),
             pods.empty_dir("tmp", "2Gi"),
             *([_files(files)] if files else []),
         ]
@@ -244,6 +245,7 @@ class Runtime(Component):
             read_only_mounts={
                 "secret-key": KEY_DIR,
                 **trust.mounts(self.workload.trust),
+                **args.database.mounts(),
                 **({FILES: FILES_DIR} if args.secret_files else {}),
             },
             read_only_root=self.workload.read_only_root,

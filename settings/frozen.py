@@ -14,6 +14,11 @@ MIGRATIONS = {
     "storage.accessMode": "a claim keeps its access mode: copy the files to a new claim and name that one",
     "storage.className": "a claim keeps its class: copy the files to a new claim and name that one",
     "storage.existingClaim": "copy the files from the old claim to the new one while the backend is stopped",
+    "database.cloudNativePg.major": "the operator upgrades the files of all instances while the database is "
+    "away, and no way leads back: take a backup first",
+    "database.cloudNativePg.className": "a claim keeps its class: restore a backup into a database of the new class",
+    "database.cloudNativePg.uid": "PostgreSQL's files belong to the old user: restore a backup into a database of the "
+    "new one",
     "database": "dump the old database and restore it into the new one while the backend is stopped",
     "database.inCluster.className": "a claim keeps its class: dump the database, restore it on the new one",
     "database.inCluster.uid": "PostgreSQL's files belong to the old user: change their owner first",
@@ -34,7 +39,7 @@ def frozen(
     backend: Backend,
 ) -> dict[str, str]:
     """The choices a stack file makes, by path. The stack exports them, and its next run compares."""
-    own = database.in_cluster
+    own, operated = database.in_cluster, database.cloud_native_pg
     chosen = {
         "cluster.context": cluster.context or UNKNOWN,
         "namespace.name": namespace.name,
@@ -43,9 +48,12 @@ def frozen(
         "storage.accessMode": storage.mode,
         "storage.className": storage.class_name,
         "storage.existingClaim": storage.existing_claim,
-        "database": "inCluster" if own else "external",
+        "database": database.mode,
         "database.inCluster.className": own and own.class_name,
         "database.inCluster.uid": own and own.uid,
+        "database.cloudNativePg.major": (operated and operated.major) or UNKNOWN,
+        "database.cloudNativePg.className": operated and operated.class_name,
+        "database.cloudNativePg.uid": operated and operated.uid,
         "backend.uid": backend.uid,
     }
     return {path: str(value or "the default") for path, value in chosen.items()}

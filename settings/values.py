@@ -59,6 +59,9 @@ Server = Annotated[
 DatabaseName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][-.~A-Za-z0-9_]*$", max_length=63)]
 """The name of a database that a URL holds as it is."""
 
+ParameterName = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", max_length=63)]
+"""The name of a parameter of PostgreSQL, one of an extension after the extension's."""
+
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 """The name of an environment variable."""
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from lab.layout import CACHE
 from lab.progress import Report
 from lab.toolchain import golang, installed, wheels
-from lab.toolchain.catalogue import ACTIONLINT, KUBE_SCORE, MANIFESTS, MINOR, PROGRAMS
+from lab.toolchain.catalogue import (
+    ACTIONLINT,
+    KUBE_SCORE,
+    MANIFESTS,
+    MINOR,
+    OPERATOR,
+    OPERATOR_MANIFEST,
+    PROGRAMS,
+)
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
 
@@ -56,6 +64,13 @@ def actionlint(report: Report) -> Path:
 def kube_score(report: Report) -> Path:
     """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
     return golang.built("kube-score", KUBE_SCORE, report)
+
+
+def operator(report: Report) -> tuple[Path, Path]:
+    """CloudNativePG's operator and its manifest. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("cloudnative-pg", OPERATOR, report), golang.joined(
+        OPERATOR_MANIFEST, "cloudnative-pg.yaml", report
+    )
 
 
 def _language_host() -> Path:

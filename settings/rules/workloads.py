@@ -11,6 +11,7 @@ from settings.sections import (
     Backup,
     Bootstrap,
     Cache,
+    CloudNativePg,
     Database,
     Docs,
     Frontend,
@@ -47,6 +48,7 @@ def pods_are_asked_what_kubernetes_takes(
         "frontend": frontend,
         "docs": docs,
         "database.inCluster": database.in_cluster,
+        "database.cloudNativePg": database.cloud_native_pg,
         "cache.inCluster": cache.in_cluster,
         "backup": backup,
     }
@@ -87,7 +89,8 @@ def requests_stay_within_limits(
     backup: Backup,
 ) -> Iterator[Problem]:
     workloads: dict[
-        str, Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase | InClusterCache
+        str,
+        Backend | Bootstrap | Frontend | Docs | Backup | InClusterDatabase | CloudNativePg | InClusterCache,
     ] = {
         "backend": backend,
         "bootstrap": bootstrap,
@@ -97,6 +100,8 @@ def requests_stay_within_limits(
     }
     if database.in_cluster:
         workloads["database.inCluster"] = database.in_cluster
+    if database.cloud_native_pg:
+        workloads["database.cloudNativePg"] = database.cloud_native_pg
     if cache.in_cluster:
         workloads["cache.inCluster"] = cache.in_cluster
     for path, workload in workloads.items():

@@ -31,6 +31,17 @@ SAFE = {
 }
 """A protected stack that no rule refuses."""
 
+
+def operated(**own) -> dict:
+    """Sections of SAFE for a database that CloudNativePG runs, with these keys of its own."""
+    return {
+        "database": {"cloudNativePg": {"major": 16} | own},
+        "images": SAFE["images"] | {"postgres": f"postgres:16.4{DIGEST}"},
+        "backup": {"schedule": "0 3 * * *"},
+        "network": SAFE["network"] | {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
+    }
+
+
 DOCS = {"host": "docs.example.com"}
 
 REFUSED = {
@@ -47,7 +58,7 @@ REFUSED = {
     "in_cluster_state_has_images": ({"cache": {"inCluster": {}}}, "images.redis"),
     "replicas_share_a_volume": ({"storage": {"accessMode": "ReadWriteOnce"}}, "backend.scale"),
     "replicas_share_a_cache": ({"cache": {"none": True}}, "cache.none"),
-    "replicas_under_protection_use_an_external_database": (
+    "replicas_under_protection_have_a_database_that_survives": (
         {
             "database": {"inCluster": {}},
             "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
@@ -180,6 +191,28 @@ REFUSED = {
     "cache_password_is_whole": (
         {"cache": {"external": {"host": "redis.example.com", "secretName": "redis"}}},
         "cache.external.passwordKey",
+    ),
+    "commits_wait_for_standbys_that_exist": (
+        operated(instances=2, synchronous="required"),
+        "database.cloudNativePg.synchronous",
+    ),
+    "majors_are_those_of_the_image": (operated(major=15), "database.cloudNativePg.major"),
+    "parameters_are_the_stacks_to_set": (
+        operated(parameters={"fsync": "on"}),
+        "database.cloudNativePg.parameters.fsync",
+    ),
+    "instances_have_room_for_their_log": (operated(walSize="1Gi"), "database.cloudNativePg.walSize"),
+    "operators_pods_have_no_runtime_class": (
+        operated() | {"pods": {"runtimeClassName": "gvisor"}},
+        "pods.runtimeClassName",
+    ),
+    "operators_have_a_database": (
+        {"network": SAFE["network"] | {"operator": [{"namespace": "operators"}]}},
+        "network.operator",
+    ),
+    "operated_databases_reach_the_api_server": (
+        operated() | {"network": SAFE["network"]},
+        "network.apiServer",
     ),
     "secrets_exchange_no_settings": (
         {"backend": {"secretEnv": {"LD_PRELOAD": {"secretName": "keys", "key": "preload"}}}},
@@ -463,6 +496,7 @@ def test_protection_is_on_unless_a_stack_says_otherwise():
 
 # --- a live stack ------------------------------------------------------------------------------
 
+OPERATED = SAFE | operated(className="fast")
 IN_CLUSTER = SAFE | {
     "backend": {"scale": {"replicas": 1}},
     "database": {"inCluster": {"className": "fast"}},
@@ -482,6 +516,10 @@ MOVED = {
     "database.inCluster.className": {"database": {"inCluster": {"className": "slow"}}},
     "database.inCluster.uid": {"database": {"inCluster": {"className": "fast", "uid": 10002}}},
     "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 10002}},
+    "database.cloudNativePg.major": operated(className="fast", major=17)
+    | {"images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"}},
+    "database.cloudNativePg.className": operated(className="slow"),
+    "database.cloudNativePg.uid": operated(className="fast", uid=10001),
 }
 """An edit per choice that holds for the life of the data, which changes it alone."""
 
@@ -502,11 +540,16 @@ def test_every_migration_has_been_seen_named():
     assert set(MOVED) == set(MIGRATIONS) == set(choices(IN_CLUSTER))
 
 
+def living(path: str) -> dict:
+    """A stack that has the choice."""
+    return OPERATED if path.startswith("database.cloudNativePg") else IN_CLUSTER
+
+
 @pytest.mark.parametrize("path", MOVED)
 def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
-    live = choices(IN_CLUSTER)
+    live = choices(living(path))
     with pytest.raises(SettingsError) as refused:
-        parse(IN_CLUSTER | MOVED[path], set(), live=live)
+        parse(living(path) | MOVED[path], set(), live=live)
     (problem,) = refused.value.problems
     assert problem.path == path
     assert MIGRATIONS[path] in problem.remedy
@@ -515,7 +558,7 @@ def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
 @pytest.mark.parametrize("path", MOVED)
 def test_a_migration_that_is_spelled_out_passes(path):
     edit = MOVED[path] | {"protection": {"migrating": [path]}}
-    parse(IN_CLUSTER | edit, set(), live=choices(IN_CLUSTER))
+    parse(living(path) | edit, set(), live=choices(living(path)))
 
 
 def test_an_unchanged_live_stack_passes():
@@ -537,9 +580,9 @@ def test_a_database_whose_major_is_not_known_or_the_same_may_change(reference):
 
 @pytest.mark.parametrize("path", MOVED)
 def test_a_migration_that_changes_nothing_is_refused_as_over(path):
-    edit = IN_CLUSTER | {"protection": {"migrating": [path]}}
+    edit = living(path) | {"protection": {"migrating": [path]}}
     with pytest.raises(SettingsError, match="does not change"):
-        parse(edit, set(), live=choices(IN_CLUSTER))
+        parse(edit, set(), live=choices(living(path)))
     parse(edit, set(), live={})
 
 
