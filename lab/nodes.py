@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,16 @@ def load(lab: Lab, images: list[Image], report: Report) -> None:
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(_load, lab, each, images, report) for each in lab.nodes]:
             done.result()
+
+
+def add(lab: Lab, image: Image, report: Report) -> None:
+    """Gives an image to the containerd of every node that runs. Raises `LabError` with what it says."""
+    for each in lab.nodes:
+        pid = process.find(lab, each.name)
+        if pid is not None:
+            report(f"{each.name}: importing {image.reference}")
+            inside = ["nsenter", f"--target={pid}", "--mount"]
+            _ctr(each, node.RUNTIME, "images", "import", image.archive, inside=inside)
 
 
 def start(lab: Lab, tools: Tools, pause: Image) -> None:
@@ -84,11 +95,7 @@ def _load(lab: Lab, each: Node, images: list[Image], report: Report) -> None:
     log = process.log_of(lab, name)
 
     def ctr(*words: str | Path) -> list[str]:
-        command = ["ctr", f"--address={socket}", f"--namespace={NAMESPACE}", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"{each.name}: `ctr {words[0]} {words[1]}` failed: {done.stderr.strip()}", log)
-        return done.stdout.split()
+        return _ctr(each, socket, *words, log=log)
 
     process.wait_for(socket.exists, START_SECONDS, f"{each.name}: containerd's socket", log)
     if containers := ctr("containers", "list", "--quiet"):
@@ -101,3 +108,18 @@ def _load(lab: Lab, each: Node, images: list[Image], report: Report) -> None:
         report(f"{each.name}: importing {reference}")
         ctr("images", "import", wanted[reference].archive)
     process.stop(lab, name)
+
+
+def _ctr(
+    each: Node,
+    socket: str | Path,
+    *words: str | Path,
+    inside: Sequence[str] = (),
+    log: Path | None = None,
+) -> list[str]:
+    """Runs ctr on a node's containerd, `inside` the node's namespaces or not, and returns the words that it prints."""
+    command = [*inside, "ctr", f"--address={socket}", f"--namespace={NAMESPACE}", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"{each.name}: `ctr {words[0]} {words[1]}` failed: {done.stderr.strip()}", log)
+    return done.stdout.split()

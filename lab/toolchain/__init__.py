@@ -66,11 +66,14 @@ def kube_score(report: Report) -> Path:
     return golang.built("kube-score", KUBE_SCORE, report)
 
 
-def operator(report: Report) -> tuple[Path, Path]:
-    """CloudNativePG's operator and its manifest. Raises `LabError` with the end of the compiler's output."""
-    return golang.built("cloudnative-pg", OPERATOR, report), golang.joined(
-        OPERATOR_MANIFEST, "cloudnative-pg.yaml", report
-    )
+def operator(report: Report) -> Path:
+    """CloudNativePG's operator. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("cloudnative-pg", OPERATOR, report)
+
+
+def operator_manifest(report: Report) -> Path:
+    """The operator's definitions, rights and Deployment as published. Raises `LabError` when they are not to be had."""
+    return golang.joined(OPERATOR_MANIFEST, "cloudnative-pg.yaml", report)
 
 
 def _language_host() -> Path:
