@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live elsewhere bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live drill elsewhere bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -30,6 +30,10 @@ live: environment
 	@log=$$(mktemp); $(PYTHON) -m pytest tests/live -m independent > $$log 2>&1 & independent=$$!; \
 		$(PYTHON) -m pytest tests/live -m "not independent"; lab=$$?; \
 		wait $$independent; independent=$$?; cat $$log; rm $$log; exit $$((lab + independent))
+
+# What an operator should have seen once: on the lab that `make up` leaves, with nothing else on the machine.
+drill: environment
+	$(PYTHON) -m pytest tests/drill -m drill
 
 # On simulated nodes and on none. The engine's files take longest, so they come first.
 elsewhere: environment

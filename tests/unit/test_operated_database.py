@@ -1,6 +1,7 @@
 """A database that CloudNativePG runs: what the operator is asked for, and who may speak with its pods."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_whoever_comes_over_the_network_comes_by_tls_and_with_a_password(program
 def test_clients_verify_the_server_by_the_operators_authority(program):
     secret = plain(program.one("Secret", "database-secret").inputs)["stringData"]["url"]
     file = "/run/secrets/database/ca.crt"
-    assert secret.endswith(f"@database-rw:5432/skillflaw?sslmode=verify-full&sslrootcert={file}")
+    assert f"@database-rw:5432/skillflaw?sslmode=verify-full&sslrootcert={file}&" in secret
     readers = {
         (pod, container["name"])
         for pod, spec in program.pods.items()
@@ -81,6 +82,13 @@ def test_clients_verify_the_server_by_the_operators_authority(program):
         assert volume["secret"]["secretName"] == "database-ca"
         # The operator keeps the authority's private key in the same Secret.
         assert volume["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+
+
+def test_a_client_gives_a_dead_server_up_within_seconds_and_not_hours(program):
+    url = plain(program.one("Secret", "database-secret").inputs)["stringData"]["url"]
+    options = {key: int(value) for key, value in parse_qsl(urlsplit(url).query) if value.isdigit()}
+    silent = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
+    assert max(silent, options["tcp_user_timeout"] / 1000, options["connect_timeout"]) <= 30
 
 
 def test_the_application_is_no_superuser_and_no_superuser_signs_in(program):
