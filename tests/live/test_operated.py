@@ -1,4 +1,4 @@
-"""A database that CloudNativePG runs, as long as CI can wait: two instances, and a primary that is deleted under a writer."""
+"""A database that CloudNativePG runs, as long as CI can wait: two instances, and a primary deleted under a writer."""
 
 from collections.abc import Iterator
 
