@@ -1,6 +1,6 @@
-"""What an operator should have seen once, on the lab that `make up` starts; at the end, a table of what was measured."""
+"""What an operator should have seen once, on the lab that `make up` starts; each row of the table as it is measured."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -8,19 +8,14 @@ from tests.live.conftest import both_nodes, kubectl, lab
 
 __all__ = ["both_nodes", "kubectl", "lab"]
 
-_ROWS = pytest.StashKey[list[tuple[str, ...]]]()
 
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Writes a row of the table, whatever becomes of the test."""
+    terminal = request.config.pluginmanager.getplugin("terminalreporter")
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_ROWS] = []
+    def write(*cells: object) -> None:
+        terminal.ensure_newline()
+        terminal.write_line(f"| {' | '.join(map(str, cells))} |")
 
-
-@pytest.fixture(scope="session")
-def table(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
-    """Rows of the table at the end."""
-    return request.config.stash[_ROWS]
-
-
-def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    for row in config.stash[_ROWS]:
-        terminalreporter.write_line("| " + " | ".join(row) + " |")
+    return write

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import cluster, nodes, operator, process
+from lab.errors import LabError
 from lab.images import build, folders
 from lab.layout import REAL
 from lab.process import wait_for
@@ -52,9 +53,15 @@ def switch_over(database: Operated) -> None:
 def change_parameter(database: Operated) -> None:
     database.stack.sections["database"]["cloudNativePg"]["parameters"] = {"max_connections": "150"}
     database.stack.up()
-    wait_for(
-        lambda: database.psql("SHOW max_connections").strip() == "150", 240, "instances with the parameter"
-    )
+    wait_for(lambda: shown(database, "max_connections") == "150", 240, "instances with the parameter")
+
+
+def shown(database: Operated, parameter: str) -> str | None:
+    """A parameter of the primary; None while that does not answer."""
+    try:
+        return database.psql(f"SHOW {parameter}").strip()
+    except LabError:
+        return None
 
 
 def change_image(database: Operated) -> None:
@@ -95,7 +102,7 @@ WITHOUT_A_DEAD_NODE: dict[str, Callable[[Operated], None]] = {
 
 
 @pytest.mark.parametrize("event", WITHOUT_A_DEAD_NODE)
-def test_writes_are_back_within_seconds_and_no_acknowledged_row_is_lost(database, kubectl, table, event):
+def test_writes_are_back_within_seconds_and_no_acknowledged_row_is_lost(database, kubectl, row, event):
     database.wait_until_whole()
     node = database.node_of(database.primary)
     (other,) = (each for each in REAL.nodes if each.name != node)
@@ -110,11 +117,9 @@ def test_writes_are_back_within_seconds_and_no_acknowledged_row_is_lost(database
         lost = database.lost(writer)
     finally:
         kubectl("uncordon", node)
-    table.append(
-        (event, f"{writer.outage:.1f} s", f"{recovered:.1f} s", str(len(writer.acknowledged)), str(len(lost)))
-    )
+    row(event, f"{writer.outage:.1f} s", f"{recovered:.1f} s", str(len(writer.acknowledged)), str(len(lost)))
     assert not lost
-    assert writer.outage <= NO_NODE, table[-1]
+    assert writer.outage <= NO_NODE
 
 
 def wait_until_answered(asked: Traffic, seconds: float = 120) -> None:
@@ -131,7 +136,11 @@ def last_failure(asked: Traffic, begun: float) -> float:
     return max((it.begun + it.seconds - begun for it in asked.failures if it.begun >= begun), default=0.0)
 
 
-def test_a_node_that_dies_with_the_primary_takes_no_acknowledged_row_along(database, kubectl, tools, table):
+def test_a_node_that_dies_with_the_primary_takes_no_acknowledged_row_along(database, kubectl, tools, row):
+    # Nothing has moved back since the drain.
+    where = f"--namespace={NAME}"
+    kubectl("rollout", "restart", "deployment/skillflaw-backend", where)
+    kubectl("rollout", "status", "deployment/skillflaw-backend", where, "--timeout=300s")
     database.wait_until_whole()
     node = next(each for each in REAL.nodes if each.name == database.node_of(database.primary))
     (other,) = (each for each in REAL.nodes if each != node)
@@ -157,24 +166,25 @@ def test_a_node_that_dies_with_the_primary_takes_no_acknowledged_row_along(datab
         finally:
             nodes.start(REAL, tools, build.binary_image("pause", tools.program("pause").resolve()))
             kubectl("wait", f"node/{node.name}", "--for=condition=Ready", "--timeout=120s")
-    first_minute = [it for it in asked.failures if begun <= it.begun <= begun + 60]
-    later = [it for it in asked.failures if it.begun > begun + 80]
+    alive = [it for it in asked.asked if it.kind == "alive" and begun <= it.begun <= begun + 60]
+    failed = sum(bool(it.failure) for it in alive)
+    later = [it for it in asked.failures if it.begun > begun + A_NODE]
     database.wait_until_whole(300)
     lost = database.lost(writer)
-    held = len([it for it in asked.asked if begun <= it.begun <= begun + 60])
-    table.append(
-        (
-            "node of the primary killed",
-            f"{writer.outage:.1f} s",
-            f"{last_failure(asked, begun):.1f} s",
-            str(len(writer.acknowledged)),
-            str(len(lost)),
-            f"{len(first_minute)} of {held} requests failed in the first 60 s; replacements Ready after {replaced:.0f} s",
-        )
+    row(
+        "node of the primary killed",
+        f"{writer.outage:.1f} s",
+        f"{last_failure(asked, begun):.1f} s",
+        str(len(writer.acknowledged)),
+        str(len(lost)),
+        f"{failed} of {len(alive)} requests without state failed in the first 60 s",
+        f"replacements Ready after {replaced:.0f} s",
     )
     assert not lost
-    assert writer.outage <= A_NODE, table[-1]
-    assert replaced <= 100, table[-1]
+    assert writer.outage <= A_NODE
+    assert replaced <= 100
+    # One of two backends was on the node, and until Kubernetes notices every other request goes there.
+    assert failed <= 0.6 * len(alive)
     assert not later, asked.story
 
 
@@ -182,5 +192,7 @@ def ready_away_from(kubectl, node: str) -> int:
     """Number of ready backends on other nodes."""
     selector = "--selector=app=skillflaw-backend"
     path = '--output=jsonpath={range .items[*]}{.spec.nodeName} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
-    rows = [row.split() for row in kubectl("get", "pods", f"--namespace={NAME}", selector, path).splitlines()]
-    return sum(row[0] != node and row[1:] == ["True"] for row in rows if row)
+    listed = kubectl("get", "pods", f"--namespace={NAME}", selector, path).splitlines()
+    return sum(
+        where != node and ready == "True" for where, _, ready in (line.partition(" ") for line in listed)
+    )

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
+from lab.errors import LabError
 from lab.layout import REAL
 from lab.process import wait_for
 from operations.wire import Endpoint, resolved
@@ -181,7 +182,7 @@ class Operated:
     def _is_whole(self) -> bool:
         try:
             return self.whole()
-        except Exception:  # an instance that is on its way answers nothing yet
+        except LabError:  # an instance that is on its way answers nothing yet
             return False
 
 
