@@ -340,21 +340,21 @@ def test_what_keeps_no_state_leaves_a_lost_node_after_half_a_minute_and_nothing_
     [
         (
             {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 600},
-            {UNREACHABLE},
+            [UNREACHABLE],
         ),
-        ({"key": NOT_READY, "operator": "Exists"}, {NOT_READY}),
-        ({"key": NOT_READY, "operator": "Exists", "effect": "NoExecute"}, {NOT_READY}),
-        ({"operator": "Exists"}, {UNREACHABLE, NOT_READY}),
-        ({"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}, {UNREACHABLE, NOT_READY}),
-        ({"key": UNREACHABLE, "operator": "Exists", "effect": "NoSchedule"}, set()),
-        ({"operator": "Exists", "effect": "NoSchedule"}, set()),
-        ({"key": "example.com/spot", "operator": "Exists", "effect": "NoExecute"}, set()),
+        ({"key": NOT_READY, "operator": "Exists"}, [NOT_READY]),
+        ({"key": NOT_READY, "operator": "Exists", "effect": "NoExecute"}, [NOT_READY]),
+        ({"operator": "Exists"}, [UNREACHABLE, NOT_READY]),
+        ({"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}, [UNREACHABLE, NOT_READY]),
+        ({"key": UNREACHABLE, "operator": "Exists", "effect": "NoSchedule"}, []),
+        ({"operator": "Exists", "effect": "NoSchedule"}, []),
+        ({"key": "example.com/spot", "operator": "Exists", "effect": "NoExecute"}, []),
     ],
     ids=str,
 )
 def test_the_clusters_owner_decides_how_long_a_pod_stays_on_a_lost_node(asked, decided):
     spec = run(stack_file("lab") | {"pods": {"tolerations": [asked]}}).pods["backend"]
-    own = {UNREACHABLE, NOT_READY} - decided
+    own = {UNREACHABLE, NOT_READY} - set(decided)
     assert {row["key"] for row in spec["tolerations"][1:]} == own
     assert all(row["tolerationSeconds"] == 30 for row in spec["tolerations"][1:])
 
