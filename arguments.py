@@ -26,6 +26,7 @@ from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
 from components.namespace import NamespaceArgs
 from components.network import Destination, NetworkArgs, Peer
+from components.operated_database import OperatedDatabaseArgs
 from components.pods import Identity, Pods, Resources, Toleration, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
@@ -106,9 +107,30 @@ def storage(settings: Settings, namespace: Namespace) -> StorageArgs:
     )
 
 
-def database(settings: Settings, namespace: Namespace) -> InClusterDatabaseArgs | State:
-    """Arguments of the in-cluster database, or a reference to an external one."""
-    own = settings.database.in_cluster
+def database(
+    settings: Settings, namespace: Namespace
+) -> InClusterDatabaseArgs | OperatedDatabaseArgs | State:
+    """Arguments of a database in the cluster, or a reference to an external one."""
+    own, operated = settings.database.in_cluster, settings.database.cloud_native_pg
+    if operated:
+        return OperatedDatabaseArgs(
+            workload=Workload(
+                namespace=namespace,
+                image=_image(settings, settings.images.postgres),
+                identity=Identity(uid=operated.uid, gid=operated.gid),
+                resources=_resources(operated.resources),
+                pods=_pods(settings.pods, operated.pods),
+            ),
+            major=operated.major,
+            instances=operated.instances,
+            size=operated.size,
+            wal_size=operated.wal_size,
+            class_name=operated.class_name,
+            synchronous=operated.durability,
+            parameters=settings.database.parameters,
+            password_version=operated.password_version,
+            protect=settings.protection.enabled,
+        )
     if not own:
         external = cast(sections.ExternalDatabase | sections.DatabaseAddress, settings.database.external)
         return _external_database(external)
@@ -371,6 +393,8 @@ def network(
         ports[names.BACKUP] = None
     if settings.database.in_cluster:
         ports[names.DATABASE] = names.DATABASE_PORT
+    if settings.database.cloud_native_pg:
+        ports[names.CLUSTER] = names.DATABASE_PORT
     if settings.cache.in_cluster:
         ports[names.CACHE] = names.CACHE_PORT
     return NetworkArgs(
@@ -387,13 +411,19 @@ def network(
         dns=_peers(own.dns),
         callers=_peers(own.callers),
         monitoring=_peers(own.monitoring),
-        egress=tuple(Destination(peer=_peer(row), ports=row.ports) for row in own.egress),
+        egress=_destinations(own.egress),
+        operator=_peers(own.operator),
+        api_server=_destinations(own.api_server),
         acme=_issues(settings),
     )
 
 
 def _peers(rows: Sequence[sections.Peer]) -> tuple[Peer, ...]:
     return tuple(map(_peer, rows))
+
+
+def _destinations(rows: Sequence[sections.Egress]) -> tuple[Destination, ...]:
+    return tuple(Destination(peer=_peer(row), ports=row.ports) for row in rows)
 
 
 def _peer(row: sections.Peer) -> Peer:
@@ -446,11 +476,16 @@ def _resources(section: sections.Resources) -> Resources:
     return Resources(**msgspec.to_builtins(section))
 
 
-def _pods(*asked: sections.WorkloadPods) -> Pods:
+def _pods(*asked: sections.OperatedPods) -> Pods:
     """Everything that is asked of pods: each section adds to those before, and decides what they decide too."""
-    merged = {key.name: reduce(_added, (getattr(row, key.name) for row in asked)) for key in fields(Pods)}
+    merged = {key.name: reduce(_added, (_asked(row, key.name) for row in asked)) for key in fields(Pods)}
     tolerations = tuple(Toleration(**msgspec.structs.asdict(row)) for row in merged["tolerations"])
     return Pods(**merged | {"tolerations": tolerations})
+
+
+def _asked(pods: sections.OperatedPods, key: str) -> Any:
+    """What a section asks; one about an operator's pods asks for no RuntimeClass."""
+    return getattr(pods, key, None)
 
 
 def _added(before: Any, more: Any) -> Any:

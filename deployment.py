@@ -18,6 +18,7 @@ from components.ingress import IngressEdge, IngressEdgeArgs
 from components.labels import common_labels
 from components.namespace import Namespace
 from components.network import Network
+from components.operated_database import OperatedDatabase, OperatedDatabaseArgs
 from components.protection import Protection
 from components.runtime import Runtime
 from components.secret_key import SecretKey
@@ -60,6 +61,9 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     if isinstance(database, InClusterDatabaseArgs):
         everything.append(postgresql := InClusterDatabase("database", database, here))
         database = postgresql.state
+    elif isinstance(database, OperatedDatabaseArgs):
+        everything.append(operated := OperatedDatabase("database", database, here))
+        database = operated.state
     cache = arguments.cache(settings, namespace)
     if isinstance(cache, InClusterCacheArgs):
         everything.append(redis := InClusterCache("cache", cache, here))

@@ -92,6 +92,7 @@ class Backend(Component):
                     workload,
                     account,
                     annotations=runtime.annotations,
+                    stateless=True,
                     termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
                     affinity=workloads.prefer_away_from(COMPONENT),

@@ -264,7 +264,7 @@ def _database(args: BackupArgs) -> k8s.core.v1.ContainerArgs:
             *trust.variables(args.workload.trust),
         ],
         mounts={"scratch": SCRATCH, "tmp": "/tmp"},
-        read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust)},
+        read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust), **args.database.mounts()},
     )
 
 

@@ -86,6 +86,7 @@ class InClusterCache(Component):
                     COMPONENT,
                     args.workload,
                     account,
+                    stateless=True,
                     containers=[_server(args)],
                     volumes=[
                         SecretKeyRef(name=secret.metadata.name, key="redis.conf").volume(

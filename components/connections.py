@@ -16,7 +16,11 @@ MONITORING = "monitoring"
 """Whoever scrapes metrics."""
 EGRESS = "egress"
 """The destinations that the stack file names: external state, model servers, proxies."""
-OUTSIDE = frozenset({EDGE, INTERNET, CALLERS, MONITORING, EGRESS})
+OPERATOR = "operator"
+"""CloudNativePG's operator."""
+API_SERVER = "api-server"
+"""The API server at its own addresses, which policies see behind its Service."""
+OUTSIDE = frozenset({EDGE, INTERNET, CALLERS, MONITORING, EGRESS, OPERATOR, API_SERVER})
 
 
 class Connection(NamedTuple):
@@ -38,6 +42,17 @@ STATE = (
     Connection(names.BOOTSTRAP, EGRESS),
     Connection(names.BACKUP, EGRESS),
 )
+OPERATED = (
+    *(
+        Connection(client, names.CLUSTER, names.DATABASE_PORT)
+        for client in (names.BACKEND, names.BOOTSTRAP, names.BACKUP, names.CLUSTER)
+    ),
+    Connection(OPERATOR, names.CLUSTER, names.INSTANCE_MANAGER_PORT),
+    # A primary that does not reach the API server asks the standbys whether it is alone, and stops if it is.
+    Connection(names.CLUSTER, names.CLUSTER, names.INSTANCE_MANAGER_PORT),
+    Connection(names.CLUSTER, API_SERVER),
+)
+"""What a database that CloudNativePG runs needs. Without DNS it is Ready and healthy, and nothing replicates."""
 FLOWS = (Connection(names.BACKEND, INTERNET),)
 OBJECT_STORE = (Connection(names.BACKUP, INTERNET),)
 """Backups that leave the cluster."""
@@ -64,7 +79,9 @@ def connections(
     stores = OBJECT_STORE if object_store else ()
     known = OUTSIDE | set(components)
     return tuple(
-        row for row in (*STATE, *FLOWS, *stores, *proxy, *edge, *CLIENTS) if {row.source, row.target} <= known
+        row
+        for row in (*STATE, *OPERATED, *FLOWS, *stores, *proxy, *edge, *CLIENTS)
+        if {row.source, row.target} <= known
     )
 
 

@@ -9,11 +9,15 @@ DOCS = "docs"
 BOOTSTRAP = "bootstrap"
 BACKUP = "backup"
 DATABASE = "postgresql"
+CLUSTER = "database"
+"""The `Cluster` that CloudNativePG runs, and what the operator names after it: `database-1`, `database-rw`."""
 CACHE = "redis"
 
 BACKEND_PORT = 7860
 DATABASE_PORT = 5432
 CACHE_PORT = 6379
+INSTANCE_MANAGER_PORT = 8000
+"""Port on which an instance of the `Cluster` tells the operator, and the instances each other, how it is."""
 
 NAMESPACE = "skillflaw"
 OWNER = "skillflaw.com/stack"

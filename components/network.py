@@ -9,7 +9,7 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names
 from .component import Component
-from .connections import CALLERS, EDGE, EGRESS, INTERNET, MONITORING, Connection
+from .connections import API_SERVER, CALLERS, EDGE, EGRESS, INTERNET, MONITORING, OPERATOR, Connection
 from .workloads import pods_of
 
 NOT_OUTSIDE = {
@@ -84,6 +84,10 @@ class NetworkArgs:
     """Who scrapes."""
     egress: Sequence[Destination] = ()
     """Destinations that `EGRESS` stands for."""
+    operator: Sequence[Peer] = ()
+    """CloudNativePG's operator."""
+    api_server: Sequence[Destination] = ()
+    """The API server at its own addresses and ports."""
     acme: bool = False
     """Whether cert-manager answers challenges by HTTP inside the namespace."""
 
@@ -165,7 +169,12 @@ def _ingress(args: NetworkArgs, component: str) -> list[Rule]:
 
 
 def _sources(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
-    outside = {EDGE: args.edge, CALLERS: args.callers, MONITORING: args.monitoring}
+    outside = {
+        EDGE: args.edge,
+        CALLERS: args.callers,
+        MONITORING: args.monitoring,
+        OPERATOR: args.operator,
+    }
     if row.source == EDGE and not args.edge:
         raise ValueError("edge is empty, and a connection with the edge needs it: name its peers")
     return _all(outside[row.source]) if row.source in outside else [_pods(row.source)]
@@ -191,8 +200,9 @@ def _targets(args: NetworkArgs, row: Connection) -> list[Rule]:
         return [Rule(_all(pods), None), Rule(_all(addresses), _ports(*WEB_PORTS))]
     if row.target == INTERNET:
         return [Rule([_range(cidr, but) for cidr, but in NOT_OUTSIDE.items()], _ports(*WEB_PORTS))]
-    if row.target == EGRESS:
-        return [Rule([_peer(where.peer)], _ports(*where.ports)) for where in args.egress]
+    named = {EGRESS: args.egress, API_SERVER: args.api_server}
+    if row.target in named:
+        return [Rule([_peer(where.peer)], _ports(*where.ports)) for where in named[row.target]]
     return [Rule([_pods(row.target)], _open(args, row))]
 
 

@@ -48,6 +48,15 @@ class Toleration:
     """How long a pod stays on a node that gets the taint, in seconds; None: for ever."""
 
 
+LOST_NODE = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
+"""Taints of a node that no longer reports."""
+LOST_NODE_SECONDS = 30
+"""How long a pod without state stays on such a node before another is made elsewhere, in seconds.
+
+Kubernetes waits 300 s. A killed node was NotReady after 48 to 57 s, and pods of it were replaced after 350 s.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pods:
     """What the cluster's owner asks of pods."""
@@ -168,10 +177,15 @@ def template(
     *,
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
     sysctls: Sequence[k8s.core.v1.SysctlArgs] | None = None,
+    stateless: bool = False,
     **spec: Unpack[PodSpec],
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """A pod that passes Pod Security `restricted` and knows nothing of the cluster it runs in."""
+    """A pod that passes Pod Security `restricted` and knows nothing of the cluster it runs in.
+
+    One that is `stateless` is made again elsewhere soon after its node is lost.
+    """
     identity, asked = workload.identity, workload.pods
+    tolerated = [*asked.tolerations, *(_lost_node(asked.tolerations) if stateless else ())]
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=labels.metadata(
             component, more_labels=asked.labels, annotations={**asked.annotations, **(annotations or {})}
@@ -183,7 +197,7 @@ def template(
             # the application reads as settings.
             enable_service_links=False,
             node_selector=asked.node_selector or None,
-            tolerations=[k8s.core.v1.TolerationArgs(**asdict(row)) for row in asked.tolerations] or None,
+            tolerations=[k8s.core.v1.TolerationArgs(**asdict(row)) for row in tolerated] or None,
             priority_class_name=asked.priority_class_name,
             runtime_class_name=asked.runtime_class_name,
             image_pull_secrets=[
@@ -203,6 +217,16 @@ def template(
             **spec,
         ),
     )
+
+
+def _lost_node(asked: Sequence[Toleration]) -> list[Toleration]:
+    """Tolerations of the taints of a lost node but those that the cluster's owner decides: the shortest time would win."""
+    decided = {row.key for row in asked if row.effect in (None, "NoExecute")}
+    return [
+        Toleration(key=taint, operator="Exists", effect="NoExecute", toleration_seconds=LOST_NODE_SECONDS)
+        for taint in LOST_NODE
+        if not decided & {taint, None}
+    ]
 
 
 def variables(values: Mapping[str, str]) -> list[k8s.core.v1.EnvVarArgs]:

@@ -64,6 +64,12 @@ class Image:
     """How long a node may take to get it, in seconds."""
 
 
+_VOLUME = "database-authority"
+# A directory, not a subPath: the operator renews the certificate, and a subPath mount never sees the new one.
+_AUTHORITY_DIR, _AUTHORITY_FILE = "/run/secrets/database", "ca.crt"
+AUTHORITY = f"{_AUTHORITY_DIR}/{_AUTHORITY_FILE}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """A database or a cache as its clients see it."""
@@ -74,8 +80,18 @@ class State:
     """What a URL without a password leaves out, by the variable that a client reads it from."""
     address: tuple[str, int] | None = None
     """Host and port, where they are known without the URL."""
+    authority: SecretKeyRef | None = None
+    """Certificate of the authority by which the URL verifies the server, as the file `AUTHORITY` of each client."""
     ready: Sequence[pulumi.Resource] = ()
     """Resources to wait for before a client starts."""
+
+    def volumes(self) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of a client's pod."""
+        return [self.authority.volume(_VOLUME, _AUTHORITY_FILE)] if self.authority else []
+
+    def mounts(self) -> dict[str, str]:
+        """Read-only mounts of a client's container."""
+        return {_VOLUME: _AUTHORITY_DIR} if self.authority else {}
 
     def env(self, variable: str) -> list[k8s.core.v1.EnvVarArgs]:
         """The URL as a variable, after the credentials it may refer to as `$(NAME)`."""

@@ -181,6 +181,7 @@ class Runtime(Component):
         return [
             *self.data_and_key,
             *trust.volumes(self.workload.trust),
+            *self._args.database.volumes(),
             pods.empty_dir("tmp", "2Gi"),
             *([_files(FILES, files)] if files else []),
             *([_files(OLD_KEYS, self._args.old_keys)] if self.rotates else []),
@@ -300,6 +301,7 @@ class Runtime(Component):
             read_only_mounts={
                 "secret-key": KEY_DIR,
                 **trust.mounts(self.workload.trust),
+                **args.database.mounts(),
                 **({FILES: FILES_DIR} if args.secret_files else {}),
                 **(more_mounts or {}),
             },

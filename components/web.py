@@ -59,6 +59,7 @@ class Web(Component):
                     args.workload,
                     account,
                     sysctls=_sysctls(args.port),
+                    stateless=True,
                     termination_grace_period_seconds=PRE_STOP_SECONDS + 30,
                     topology_spread_constraints=workloads.spread(component),
                     affinity=workloads.prefer_away_from(component),

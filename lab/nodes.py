@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -27,12 +29,23 @@ def load(lab: Lab, images: list[Image], report: Report) -> None:
             done.result()
 
 
+def add(lab: Lab, image: Image, report: Report) -> None:
+    """Gives an image to the containerd of every node that runs. Raises `LabError` with what it says."""
+    for each in lab.nodes:
+        pid = process.find(lab, each.name)
+        if pid is not None:
+            report(f"{each.name}: importing {image.reference}")
+            inside = ["nsenter", f"--target={pid}", "--mount"]
+            _ctr(each, node.RUNTIME, "images", "import", image.archive, inside=inside)
+
+
 def start(lab: Lab, tools: Tools, pause: Image) -> None:
     """Starts the nodes that do not run. Kubernetes sees them ready once the network policy controller runs too."""
+    stopped = [each for each in lab.nodes if process.find(lab, each.name) is None]
+    for each in stopped:
+        cgroups.clear(lab, each)
     cgroups.make(lab)
-    for each in lab.nodes:
-        if process.find(lab, each.name) is not None:
-            continue
+    for each in stopped:
         namespaces = [
             "unshare",
             "--net",
@@ -63,17 +76,12 @@ def start(lab: Lab, tools: Tools, pause: Image) -> None:
         network.plug(lab, each, pid)
 
 
-def add(lab: Lab, image: Image) -> None:
-    """Gives every node that runs one more image, until the lab is started again."""
-    for each in lab.nodes:
-        pid = process.find(lab, each.name)
-        command = [
-            "nsenter", f"--mount=/proc/{pid}/ns/mnt", "ctr", f"--address={node.RUNTIME}",
-            f"--namespace={NAMESPACE}", "images", "import", str(image.archive),
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"{each.name}: {image.reference} was not imported: {done.stderr.strip()}")
+def kill(lab: Lab, each: Node) -> None:
+    """Ends a node with everything in it at once, as a power cut does."""
+    pid = process.find(lab, each.name)
+    if pid is None:
+        raise LabError(f"{each.name} does not run")
+    os.kill(pid, signal.SIGKILL)
 
 
 def _network_namespace(pid: int) -> str | None:
@@ -97,11 +105,7 @@ def _load(lab: Lab, each: Node, images: list[Image], report: Report) -> None:
     log = process.log_of(lab, name)
 
     def ctr(*words: str | Path) -> list[str]:
-        command = ["ctr", f"--address={socket}", f"--namespace={NAMESPACE}", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"{each.name}: `ctr {words[0]} {words[1]}` failed: {done.stderr.strip()}", log)
-        return done.stdout.split()
+        return _ctr(each, socket, *words, log=log)
 
     process.wait_for(socket.exists, START_SECONDS, f"{each.name}: containerd's socket", log)
     if containers := ctr("containers", "list", "--quiet"):
@@ -114,3 +118,18 @@ def _load(lab: Lab, each: Node, images: list[Image], report: Report) -> None:
         report(f"{each.name}: importing {reference}")
         ctr("images", "import", wanted[reference].archive)
     process.stop(lab, name)
+
+
+def _ctr(
+    each: Node,
+    socket: str | Path,
+    *words: str | Path,
+    inside: Sequence[str] = (),
+    log: Path | None = None,
+) -> list[str]:
+    """Runs ctr on a node's containerd, `inside` the node's namespaces or not, and returns the words that it prints."""
+    command = [*inside, "ctr", f"--address={socket}", f"--namespace={NAMESPACE}", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"{each.name}: `ctr {words[0]} {words[1]}` failed: {done.stderr.strip()}", log)
+    return done.stdout.split()

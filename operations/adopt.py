@@ -19,6 +19,7 @@ Object = dict[str, Any]
 TAKES_OVER = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true", "PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """By default the provider refuses to create what exists (since 4.29), and to change fields of another manager."""
 HOLD_STATE = {
+    "Cluster": "the stack would give it another password: refer to it by database.external",
     "PersistentVolumeClaim": "refer to it by storage.existingClaim, or backup.to.claim.existingClaim",
     "StatefulSet": "its server keeps the password it was made with: refer to it by database.external",
 }

@@ -40,7 +40,11 @@ KINDS = (
     "horizontalpodautoscalers.autoscaling",
 )
 """Kinds that open, run or grant something, as kubectl calls them."""
-GATEWAY = "gateway.networking.k8s.io"
+SERVED = {
+    "gateway.networking.k8s.io": ("httproutes",),
+    "postgresql.cnpg.io": ("clusters", "imagecatalogs"),
+}
+"""Further such kinds by API group, which not every cluster serves."""
 
 CONTROLLERS = (
     "pulumi",
@@ -130,9 +134,11 @@ def added(name: str) -> Added:
 
 def live(kubectl: Kubectl) -> list[dict[str, Any]]:
     """The objects of the namespace that matter, with who wrote their fields."""
-    kinds = [*KINDS, *([f"httproutes.{GATEWAY}"] if kubectl.serves(GATEWAY) else [])]
+    further = [
+        f"{kind}.{group}" for group, kinds in SERVED.items() if kubectl.serves(group) for kind in kinds
+    ]
     words = ("--output=json", "--show-managed-fields")
-    found = json.loads(kubectl.run("get", ",".join(kinds), *words))["items"]
+    found = json.loads(kubectl.run("get", ",".join((*KINDS, *further)), *words))["items"]
     return [*found, json.loads(kubectl.run("get", "namespace", kubectl.namespace, *words))]
 
 

@@ -1,6 +1,16 @@
 """Every policy, in the order of the docs."""
 
-from policies import exposure, images, kinds, network, plain_text, pod_security, state, workloads
+from policies import (
+    exposure,
+    images,
+    kinds,
+    network,
+    operated_database,
+    plain_text,
+    pod_security,
+    state,
+    workloads,
+)
 from policies.policy import Policy
 
 POLICIES: tuple[Policy, ...] = (
@@ -19,4 +29,5 @@ POLICIES: tuple[Policy, ...] = (
     state.shared_claim,
     state.protected_state,
     state.frozen_selector,
+    operated_database.operated_database,
 )

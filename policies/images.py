@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from detection.images import from_registry, is_fixed, names_postgres
 from policies.policy import policy
-from policies.resources import Resource, Stack, strings
+from policies.resources import Resource, Stack, mappings, strings
 
 
 @policy(
@@ -30,4 +30,5 @@ def known_registry(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def _images(resource: Resource) -> set[str]:
-    return set(strings([container.get("image") for container in resource.containers]))
+    listed = mappings(resource.at("spec", "images")) if resource.kind == "ImageCatalog" else []
+    return set(strings([row.get("image") for row in (*resource.containers, *listed)]))

@@ -15,6 +15,7 @@ KINDS: dict[str, frozenset[str]] = {
     "gateway.networking.k8s.io": frozenset({"HTTPRoute"}),
     "networking.k8s.io": frozenset({"Ingress", "NetworkPolicy"}),
     "policy": frozenset({"PodDisruptionBudget"}),
+    "postgresql.cnpg.io": frozenset({"Cluster", "ImageCatalog"}),
     "random": frozenset({"RandomBytes", "RandomPassword"}),
 }
 """Kinds that the program declares, by API group or provider; a test compares it with the recorded program."""

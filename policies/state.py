@@ -42,9 +42,9 @@ def _most(resource: Resource, stack: Stack) -> float:
     return max(numbers, default=1)
 
 
-_STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
-_FORGETFUL = ("skillflaw:app:InClusterCache",)
-"""Components that keep nothing across a restart: a password made again locks nothing up there."""
+_STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet", "Cluster")
+_RENEWED = ("skillflaw:app:InClusterCache", "skillflaw:app:OperatedDatabase")
+"""Components that take a password made again for the one that counts, so it locks nothing up."""
 
 
 @policy(
@@ -52,8 +52,8 @@ _FORGETFUL = ("skillflaw:app:InClusterCache",)
     remedy="Set `protection.enabled: true`; a throw-away environment only hears of it.",
 )
 def protected_state(resource: Resource, stack: Stack) -> Iterator[str]:
-    """What holds state or unlocks it (claims, StatefulSets, the namespace, generated keys and passwords) is protected."""
-    generated = resource.group == "random" and resource.parent not in _FORGETFUL
+    """What holds state or unlocks it (claims, StatefulSets, Clusters, the namespace, keys and passwords) is protected."""
+    generated = resource.group == "random" and resource.parent not in _RENEWED
     if (resource.kind in _STATEFUL or generated) and not resource.protect:
         yield "it holds state and is not protected"
 

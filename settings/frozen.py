@@ -59,7 +59,21 @@ CHOICES = {
     "database": Choice(
         way="dump the old database and restore it into the new one while the backend is stopped",
         migrates=True,
-        gives_up=["inCluster"],
+        gives_up=["inCluster", "cloudNativePg"],
+    ),
+    "database.cloudNativePg.major": Choice(
+        way="the operator upgrades the files of all instances while the database is away, and no way leads back: "
+        "take a backup first",
+        migrates=True,
+        belongs_to="database",
+    ),
+    "database.cloudNativePg.className": Choice(
+        way="a claim keeps its class: make a stack with a database of the new class and restore into it",
+        belongs_to="database",
+    ),
+    "database.cloudNativePg.uid": Choice(
+        way="PostgreSQL's files belong to the old user: make a stack with a database of the new one and restore into it",
+        belongs_to="database",
     ),
     "database.inCluster.className": Choice(
         way="a claim keeps its class: back up, name a new claim in database.inCluster.existingClaim, and restore",
@@ -101,7 +115,7 @@ def frozen(
     superuser: Superuser,
 ) -> dict[str, str]:
     """The choices a stack file makes, by path. The stack exports them, and its next run compares."""
-    own = database.in_cluster
+    own, operated = database.in_cluster, database.cloud_native_pg
     chosen = {
         "cluster.context": cluster.context or UNKNOWN,
         "namespace.name": namespace.name,
@@ -111,10 +125,13 @@ def frozen(
         "storage.accessMode": UNKNOWN if storage.existing_claim else storage.mode,
         "storage.className": UNKNOWN if storage.existing_claim else storage.class_name,
         "storage.existingClaim": storage.existing_claim,
-        "database": "inCluster" if own else "external",
+        "database": database.mode,
         "database.inCluster.className": UNKNOWN if own and own.existing_claim else own and own.class_name,
         "database.inCluster.existingClaim": own and own.existing_claim,
         "database.inCluster.uid": own and own.uid,
+        "database.cloudNativePg.major": (operated and operated.major) or UNKNOWN,
+        "database.cloudNativePg.className": operated and operated.class_name,
+        "database.cloudNativePg.uid": operated and operated.uid,
         "backend.uid": backend.uid,
         "superuser.password": "existing" if superuser.password else "generated",
     }

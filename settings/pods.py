@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from detection.secrets import is_secret
 from settings.problems import Problem
-from settings.sections import Toleration, WorkloadPods
+from settings.sections import OperatedPods, Toleration
 
 _RESERVED_LABEL = re.compile(
     r"""
@@ -28,7 +28,7 @@ _RESERVED_ANNOTATION = re.compile(
 """Annotations that the program or another tool writes, or that loosen what confines a process."""
 
 
-def pods_problems(path: str, pods: WorkloadPods) -> Iterator[Problem]:
+def pods_problems(path: str, pods: OperatedPods) -> Iterator[Problem]:
     """What is wrong with what is asked of pods at a path of the stack file."""
     labels = "labels of your own, app.kubernetes.io/instance and app.kubernetes.io/version"
     yield from _reserved(f"{path}.labels", pods.labels, _RESERVED_LABEL, labels)

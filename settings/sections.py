@@ -21,6 +21,7 @@ from settings.values import (
     Memory,
     Name,
     ObjectName,
+    ParameterName,
     Port,
     Prefix,
     ProbePath,
@@ -97,8 +98,8 @@ class Toleration(Section, frozen=True):
     """How long a pod stays on a node that gets the taint, in seconds, with `NoExecute`; left out: for ever."""
 
 
-class WorkloadPods(Section, frozen=True):
-    """What is asked of one workload's pods: adds to `pods`, and decides where both name the same thing."""
+class OperatedPods(Section, frozen=True):
+    """What is asked of pods that an operator makes: adds to `pods`, and decides where both name the same thing."""
 
     node_selector: dict[LabelKey, LabelValue] = {}
     """Labels that a node must have."""
@@ -106,14 +107,19 @@ class WorkloadPods(Section, frozen=True):
     """Taints of nodes on which the pods may run all the same."""
     priority_class_name: ObjectName | None = None
     """PriorityClass; the cluster's default when left out."""
-    runtime_class_name: ObjectName | None = None
-    """RuntimeClass; the cluster's default when left out."""
     labels: dict[LabelKey, LabelValue] = {}
     """Labels of the pods, and under `pods` of every object too. Nothing ever selects by them."""
     annotations: dict[AnnotationKey, Text] = {}
     """Annotations of the pods."""
     pull_secrets: tuple[ObjectName, ...] = ()
     """Existing Secrets with credentials of registries."""
+
+
+class WorkloadPods(OperatedPods, frozen=True):
+    """What is asked of one workload's pods: adds to `pods`, and decides where both name the same thing."""
+
+    runtime_class_name: ObjectName | None = None
+    """RuntimeClass; the cluster's default when left out."""
 
 
 class Workload(Section, frozen=True):
@@ -169,7 +175,8 @@ class Images(Section, frozen=True):
     docs: Image | None = None
     """Documentation; needed by `surfaces.docs`."""
     postgres: Image | None = None
-    """PostgreSQL, by digest or a patch release such as `16.4`; needed by `database.inCluster`. Its major is frozen."""
+    """PostgreSQL, by digest or a patch release such as `16.4`; needed by `database.inCluster` and
+    `database.cloudNativePg`. Its major is frozen."""
     redis: Image | None = None
     """Redis; needed by `cache.inCluster`."""
     restic: Image | None = None
@@ -509,22 +516,88 @@ class DatabaseAddress(Section, frozen=True):
     """Any word; change it when the Secret's content changes, and exactly the pods that read it are replaced."""
 
 
+class InstanceResources(Resources, frozen=True):
+    """A small PostgreSQL, and room for its temporary files."""
+
+    requests: Quantities = Quantities(cpu="250m", memory="512Mi", ephemeral_storage="128Mi")
+    limits: Quantities = Quantities(cpu="2", memory="2Gi", ephemeral_storage="2Gi")
+
+
+class CloudNativePg(Section, frozen=True, kw_only=True):
+    """A PostgreSQL that CloudNativePG runs in the stack's namespace; the operator is there already."""
+
+    major: Annotated[int, Meta(ge=13, le=99)]
+    """PostgreSQL's major version in `images.postgres`. Frozen after the first `up`."""
+    instances: Replicas = 2
+    """One primary, and standbys that take its place; each needs a node of its own."""
+    size: Size = "10Gi"
+    """Size of each instance's volume; can grow, never shrink."""
+    wal_size: Size | None = None
+    """Size of a second volume for the write-ahead log alone. Left out: it is kept with the data."""
+    class_name: ObjectName | None = None
+    """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
+    synchronous: Literal["preferred", "required", "never"] | None = None
+    """When a commit waits for a standby: `preferred` while there is one (default with two instances), `required` always
+    (default with three or more), `never` (default with one)."""
+    parameters: dict[ParameterName, Text] = {}
+    """Parameters of postgresql.conf; under protection, those known to lose nothing. `max_connections` wins over
+    `database.maxConnections`."""
+    password_version: Version | None = None
+    """Any word; another one makes another password for the application and rolls the pods that sign in with it."""
+    uid: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 26
+    """User id of PostgreSQL in the image. Frozen after the first `up`."""
+    gid: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 26
+    """Group id of PostgreSQL in the image."""
+    resources: InstanceResources = InstanceResources()
+    """Requests and limits of each instance."""
+    pods: OperatedPods = OperatedPods()
+    """What is asked of these pods; adds to `pods`, whose `runtimeClassName` a Cluster cannot ask for."""
+
+    @property
+    def durability(self) -> str | None:
+        """`preferred`, `required`, or None where no commit waits for a standby."""
+        usual = "never" if self.instances == 1 else "preferred" if self.instances == 2 else "required"
+        chosen = self.synchronous or usual
+        return None if chosen == "never" else chosen
+
+
 class Database(OneOf, frozen=True):
     """The PostgreSQL that holds flows, users and keys."""
 
-    alternatives: ClassVar = ("in_cluster", "external")
+    alternatives: ClassVar = ("in_cluster", "cloud_native_pg", "external")
 
     in_cluster: InClusterDatabase | None = None
     """One PostgreSQL in the stack's namespace."""
+    cloud_native_pg: CloudNativePg | None = None
+    """A PostgreSQL with standbys in the stack's namespace, run by the operator CloudNativePG."""
     external: ExternalDatabase | DatabaseAddress | None = None
     """A PostgreSQL outside the stack: `{secretName, key}` of its URL, or `{host, port, name, secretName, userKey,
     passwordKey}`."""
     max_connections: Annotated[int, Meta(ge=20, le=10000)] = 100
-    """Connections the server allows; the in-cluster one is started with it."""
+    """Connections the server allows; one inside the cluster is started with it."""
     pool_size: Annotated[int, Meta(ge=1, le=100)] = 5
     """Connections each backend process keeps."""
     max_overflow: Annotated[int, Meta(ge=0, le=100)] = 6
     """Connections each backend process may open beyond its pool."""
+
+    @property
+    def mode(self) -> str:
+        """Which of the alternatives was chosen, as the stack file spells it."""
+        if self.in_cluster:
+            return "inCluster"
+        return "cloudNativePg" if self.cloud_native_pg else "external"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Parameters that a server of the stack's own is started with."""
+        given = self.cloud_native_pg.parameters if self.cloud_native_pg else {}
+        return {"max_connections": str(self.max_connections), **given}
+
+    @property
+    def connections(self) -> int:
+        """Connections that the server allows."""
+        words = self.parameters["max_connections"]
+        return int(words) if words.isdigit() else self.max_connections
 
 
 class CacheQuantities(Section, frozen=True, rename=lambda name: name.replace("_", "-")):
@@ -769,10 +842,24 @@ class Network(Section, frozen=True):
     """Who scrapes the backend's port."""
     egress: tuple[Egress, ...] = ()
     """Further destinations of backend, bootstrap and backup, e.g. a database in a private range."""
+    operator: tuple[Peer, ...] = (
+        Peer(namespace="cnpg-system", labels={"app.kubernetes.io/name": "cloudnative-pg"}),
+    )
+    """Who runs the pods of `database.cloudNativePg`: the operator asks them how they are."""
+    api_server: tuple[Egress, ...] = ()
+    """The API server, which pods of `database.cloudNativePg` ask: its own addresses and ports, not those of its Service."""
 
     def peers(self) -> dict[str, tuple[Peer, ...]]:
         """Every list of peers by its key."""
-        return {key: getattr(self, key) for key in ("edge", "dns", "callers", "monitoring", "egress")}
+        return {
+            "edge": self.edge,
+            "dns": self.dns,
+            "callers": self.callers,
+            "monitoring": self.monitoring,
+            "egress": self.egress,
+            "operator": self.operator,
+            "apiServer": self.api_server,
+        }
 
 
 class Protection(Section, frozen=True):

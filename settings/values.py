@@ -65,6 +65,9 @@ Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][-.a-z0-9]*[a-z0-9]$", min_lengt
 Prefix = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+(/[-._a-zA-Z0-9]+)*$", max_length=255)]
 """A folder inside a bucket, without a slash at its ends."""
 
+ParameterName = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", max_length=63)]
+"""The name of a parameter of PostgreSQL, one of an extension after the extension's."""
+
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 """The name of an environment variable."""
 

@@ -440,6 +440,37 @@ VALUES: dict[str, dict[str, Any]] = {
     "a claim of one's own for the database": {
         "database": {"inCluster": {"existingClaim": "some-database-claim"}}
     },
+    "a database that an operator runs": {
+        "database": {
+            "cloudNativePg": {
+                "major": 87,
+                "instances": 47,
+                "size": "715Gi",
+                "walSize": "716Gi",
+                "className": "some-operated-class",
+                "synchronous": "preferred",
+                "parameters": {"max_connections": "9313", "work_mem": "17MB"},
+                "passwordVersion": "word-nine",
+                "uid": 23011,
+                "gid": 23012,
+                "resources": _resources(78),
+                "pods": {
+                    key: value for key, value in _pods("operated", 26008).items() if key != "runtimeClassName"
+                },
+            },
+        },
+        "network": {
+            "edge": [{"namespace": "yet-other-gateways"}],
+            "operator": [
+                {"namespace": "some-operators", "labels": {"some-label": "some-operator"}},
+                {"cidr": "10.79.0.0/16"},
+            ],
+            "apiServer": [
+                {"cidr": "10.78.0.7/32", "ports": [7643]},
+                {"namespace": "some-servers", "labels": {"some-label": "some-api-server"}, "ports": [7644]},
+            ],
+        },
+    },
     "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
 }
 """Sections with values that appear nowhere else: each must be found in what the program then declares."""

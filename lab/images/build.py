@@ -53,16 +53,27 @@ def build(name: str, report: Report) -> Image:
 
 def binary_image(name: str, binary: Path, report: Report = print) -> Image:
     """A static program as an image of nothing else: its entrypoint is `/<name>`, its tag a hash of it."""
+
+    def fill(context: Path) -> None:
+        shutil.copyfile(binary, context / name)
+        (context / name).chmod(0o755)
+
+    return program_image(name, binary, SCRATCH.format(name=name), fill, report)
+
+
+def program_image(
+    name: str, binary: Path, containerfile: str, fill: Callable[[Path], None], report: Report = print
+) -> Image:
+    """A static program in a folder that `fill` fills; the image's tag is a hash of the program."""
     with binary.open("rb") as content:
         image = _image(name, hashlib.file_digest(content, "sha256").hexdigest()[:12])
     if not image.archive.exists():
 
-        def fill(context: Path) -> None:
-            shutil.copyfile(binary, context / name)
-            (context / name).chmod(0o755)
-            (context / "Containerfile").write_text(SCRATCH.format(name=name))
+        def whole(context: Path) -> None:
+            fill(context)
+            (context / "Containerfile").write_text(containerfile)
 
-        _build(name, image, {}, fill, report)
+        _build(name, image, {}, whole, report)
     return image
 
 

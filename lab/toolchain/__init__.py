@@ -18,6 +18,8 @@ from lab.toolchain.catalogue import (
     KUBERNETES,
     MANIFESTS,
     MINOR,
+    OPERATOR,
+    OPERATOR_MANIFEST,
     PROGRAMS,
 )
 
@@ -88,6 +90,16 @@ def actionlint(report: Report) -> Path:
 def kube_score(report: Report) -> Path:
     """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
     return golang.built("kube-score", KUBE_SCORE, report)
+
+
+def operator(report: Report) -> Path:
+    """CloudNativePG's operator. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("cloudnative-pg", OPERATOR, report)
+
+
+def operator_manifest(report: Report) -> Path:
+    """The operator's definitions, rights and Deployment as published. Raises `LabError` when they are not to be had."""
+    return golang.joined(OPERATOR_MANIFEST, "cloudnative-pg.yaml", report)
 
 
 def _language_host() -> Path:

@@ -98,18 +98,28 @@ KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cm
 RESTIC = Program(module="restic", package="github.com/restic/restic/cmd/restic")
 """Keeper of backups; it stands in an image, not in the toolchain."""
 
+OPERATOR = Program(module="cloudnative-pg", package="github.com/cloudnative-pg/cloudnative-pg/cmd/manager")
+"""CloudNativePG's operator, which is its own instance manager too: for labs whose database it runs."""
+
+OPERATOR_MANIFEST = Manifests(
+    module="cloudnative-pg",
+    path="github.com/cloudnative-pg/cloudnative-pg",
+    files=("releases/cnpg-1.30.0.yaml",),
+)
+
 MANIFESTS = {
     "gateway-api.yaml": Manifests(
-        module="gateway-api", path="sigs.k8s.io/gateway-api", folders=("config/crd/standard",)
+        module="gateway-api", path="sigs.k8s.io/gateway-api", files=("config/crd/standard/*.yaml",)
     ),
     "cert-manager.yaml": Manifests(
-        module="cert-manager", path="github.com/cert-manager/cert-manager", folders=("deploy/crds",)
+        module="cert-manager", path="github.com/cert-manager/cert-manager", files=("deploy/crds/*.yaml",)
     ),
     "kwok-stages.yaml": Manifests(
         module="kubernetes",
         path="sigs.k8s.io/kwok",
-        folders=tuple(
-            f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+        files=tuple(
+            f"kustomize/stage/{part}/*.yaml"
+            for part in ("node/fast", "node/heartbeat-with-lease", "pod/fast")
         ),
     ),
 }

@@ -55,7 +55,8 @@ class Manifests:
 
     module: str
     path: str
-    folders: tuple[str, ...]
+    files: tuple[str, ...]
+    """Patterns of their paths in the module; a folder's own kustomization is left out."""
 
 
 def built(name: str, program: Program, report: Report) -> Path:
@@ -67,13 +68,13 @@ def built(name: str, program: Program, report: Report) -> Path:
 
 
 def joined(manifests: Manifests, name: str, report: Report) -> Path:
-    """The YAML files of some folders of a Go module, as one file. Raises `LabError` when the module is not to be had."""
+    """YAML files of a Go module, as one file. Raises `LabError` when the module is not to be had."""
     module = MODULES / manifests.module
     key = hashlib.sha256(repr(manifests).encode() + (module / "go.sum").read_bytes()).hexdigest()[:12]
     file = CACHE / "programs" / f"{key}-{name}"
     if not file.exists():
         root = _downloaded(module, manifests.path, report)
-        parts = [part for folder in manifests.folders for part in sorted((root / folder).glob("*.yaml"))]
+        parts = [part for pattern in manifests.files for part in sorted(root.glob(pattern))]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
             "\n---\n".join(part.read_text() for part in parts if part.name != "kustomization.yaml")

@@ -7,8 +7,10 @@ from operations.review.preview import at
 
 
 def images(wanted: Wanted) -> list[str]:
-    """Every image that pods run, sorted."""
-    return sorted({container["image"] for pods in wanted.pods for container in pods.containers})
+    """Every image that pods run, those of an operator too, sorted."""
+    listed = [row for each in wanted.of("ImageCatalog") for row in each["spec"]["images"]]
+    run = [container for pods in wanted.pods for container in pods.containers]
+    return sorted({row["image"] for row in (*run, *listed)})
 
 
 def listed(wanted: Wanted, found: Found) -> Outcome:

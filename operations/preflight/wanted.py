@@ -72,7 +72,13 @@ class Wanted:
 
     def holds(self, kind: str, name: str) -> bool:
         """Whether an object is the stack's own; one whose name is not known yet is."""
-        return name == UNKNOWN or any(at(each, "metadata", "name") == name for each in self.of(kind))
+        # CloudNativePG keeps the authority of a Cluster in a Secret of its own.
+        operated = {f"{at(each, 'metadata', 'name')}-ca" for each in self.of("Cluster")}
+        return (
+            name == UNKNOWN
+            or any(at(each, "metadata", "name") == name for each in self.of(kind))
+            or (kind == "Secret" and name in operated)
+        )
 
     @cached_property
     def pods(self) -> list[Pods]:

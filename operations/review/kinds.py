@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 from operations.review.preview import Step, type_of
 
-HOLDS_STATE = {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
+HOLDS_STATE = {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet", "Cluster"}
 """Kinds of Kubernetes objects that data goes with."""
 
 KEEPS_NOTHING = "skillflaw:app:InClusterCache"
 """A component whose generated password locks nothing up: what it holds is gone with every restart."""
+RENEWED = frozenset({KEEPS_NOTHING, "skillflaw:app:OperatedDatabase"})
+"""Components that take a password made again for the one that counts."""
 
 VERSIONED = {"ConfigMap", "Secret", "Job"}
 """Kinds the program never edits: new content is a new object under a new name, and its readers follow."""
@@ -30,9 +32,8 @@ def generators(step: Step) -> frozenset[str]:
 
 def holds_state(step: Step) -> bool:
     """Whether something is lost with it that no run of the program makes again."""
-    if KEEPS_NOTHING in step.owners:
-        return False
-    return step.type.startswith("random:") or step.kind in HOLDS_STATE or bool(generators(step))
+    generated = step.type.startswith("random:") or bool(generators(step))
+    return step.kind in HOLDS_STATE or (generated and RENEWED.isdisjoint(step.owners))
 
 
 def is_version(step: Step, lost: Collection[str]) -> bool:

@@ -226,6 +226,7 @@ WORKLOADS = frozenset({DEPLOYMENT, STATEFUL_SET, "apps/DaemonSet", JOB, CRON_JOB
 CONFIG_MAP, SECRET = "core/ConfigMap", "core/Secret"
 AUTOSCALER = "autoscaling/HorizontalPodAutoscaler"
 CLAIM = "core/PersistentVolumeClaim"
+OPERATED, CATALOG = "postgresql.cnpg.io/Cluster", "postgresql.cnpg.io/ImageCatalog"
 POD = ("spec", "template", "spec")
 CONTAINER = (*POD, frozenset({"containers", "initContainers"}), int)
 AFFINITY = frozenset({"nodeAffinity", "podAffinity", "podAntiAffinity"})
@@ -264,6 +265,12 @@ RULES = (
     Rule({DEPLOYMENT}, ("spec", "replicas"), more),
     Rule({AUTOSCALER}, ("spec", frozenset({"minReplicas", "maxReplicas"})), more),
     Rule({CLAIM}, ("spec", "resources", "requests", "storage"), more),
+    # The operator rolls instances one by one, the primary last and after a switchover.
+    Rule({CATALOG}, ("spec", "images", int, "image"), same_repository),
+    Rule({OPERATED}, ("spec", "instances"), more),
+    Rule({OPERATED}, ("spec", frozenset({"storage", "walStorage"}), "size"), more),
+    Rule({OPERATED}, ("spec", "resources", frozenset({"requests", "limits"}), str), more),
+    Rule({OPERATED}, ("spec", "postgresql", "parameters", "max_connections"), more),
     Rule(
         WORKLOADS,
         (*POD, "affinity", AFFINITY, "preferredDuringSchedulingIgnoredDuringExecution", ...),

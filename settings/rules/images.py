@@ -23,8 +23,8 @@ def in_cluster_state_has_images(
         yield _missing_image("postgres", "backup.schedule")
     if backup.schedule and images.restic is None:
         yield _missing_image("restic", "backup.schedule")
-    if database.in_cluster and images.postgres is None:
-        yield _missing_image("postgres", "database.inCluster")
+    if not database.external and images.postgres is None:
+        yield _missing_image("postgres", f"database.{database.mode}")
     if cache.in_cluster and images.redis is None:
         yield _missing_image("redis", "cache.inCluster")
 

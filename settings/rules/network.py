@@ -21,9 +21,9 @@ def policies_know_the_edge(surfaces: Surfaces, network: Network) -> Iterator[Pro
 
 @rule
 def peers_have_an_effect(surfaces: Surfaces, network: Network) -> Iterator[Problem]:
-    usual = Network()
+    usual = Network().peers()
     for key, peers in network.peers().items():
-        if not network.policies and peers != getattr(usual, key):
+        if not network.policies and peers != usual[key]:
             yield Problem(
                 path=f"network.{key}",
                 found="peers, without the network policies that would let them through",
@@ -36,6 +36,31 @@ def peers_have_an_effect(surfaces: Surfaces, network: Network) -> Iterator[Probl
             found="peers that carry public requests, and no surface to carry them to",
             allowed="network.edge next to a surface",
             remedy="add a row of surfaces, or write network.callers for clients inside the cluster",
+        )
+
+
+@rule
+def operators_have_a_database(database: Database, network: Network) -> Iterator[Problem]:
+    usual = Network().peers()
+    for key in ("operator", "apiServer"):
+        if network.policies and not database.cloud_native_pg and network.peers()[key] != usual[key]:
+            yield Problem(
+                path=f"network.{key}",
+                found=f"peers of a database that an operator runs, next to database.{database.mode}",
+                allowed=f"network.{key} next to database.cloudNativePg",
+                remedy=f"remove network.{key}; destinations of the backend are network.egress",
+            )
+
+
+@rule
+def operated_databases_reach_the_api_server(database: Database, network: Network) -> Iterator[Problem]:
+    if network.policies and database.cloud_native_pg and not network.api_server:
+        yield Problem(
+            path="network.apiServer",
+            found="nothing, with closed network policies, behind which no database pod learns what it is to do",
+            allowed="addresses and ports of the API server itself; policies see them behind its Service",
+            remedy="write network.apiServer, e.g. [{cidr: 10.0.0.4/32, ports: [6443]}]; "
+            "`kubectl get endpointslices --selector=kubernetes.io/service-name=kubernetes` prints them",
         )
 
 

@@ -30,15 +30,18 @@ def replicas_share_a_cache(backend: Backend, cache: Cache) -> Iterator[Problem]:
 
 
 @rule
-def replicas_under_protection_use_an_external_database(
+def replicas_under_protection_have_a_database_that_survives(
     backend: Backend, database: Database, protection: Protection
 ) -> Iterator[Problem]:
-    if protection.enabled and backend.scale.most > 1 and database.in_cluster:
+    operated = database.cloud_native_pg
+    alone = database.in_cluster or (operated and operated.instances == 1)
+    if protection.enabled and backend.scale.most > 1 and alone:
         yield Problem(
-            path="database.inCluster",
+            path="database.cloudNativePg.instances" if operated else "database.inCluster",
             found=f"one database pod behind up to {backend.scale.most} protected replicas",
-            allowed="database.external when a protected backend has several replicas",
-            remedy="externalize state first: choose database.external, or backend.scale {replicas: 1}",
+            allowed="database.cloudNativePg with two instances or more, or database.external, when a protected backend "
+            "has several replicas",
+            remedy="choose one of those, or backend.scale: {replicas: 1}",
         )
 
 
@@ -60,7 +63,7 @@ def connections_fit_the_server(backend: Backend, database: Database) -> Iterator
     # period and do not count against maxSurge. 14 = bootstrap 4, pg_dump 2, exporter 3, people 5.
     pods = 2 * backend.scale.most + 1
     each = database.pool_size + database.max_overflow
-    needed, usable = pods * each + 14, database.max_connections - 3
+    needed, usable = pods * each + 14, database.connections - 3
     if needed > usable:
         fit = (usable - 14) // pods
         yield Problem(
@@ -68,5 +71,13 @@ def connections_fit_the_server(backend: Backend, database: Database) -> Iterator
             found=f"{pods} pods in a rollout x {each} connections + 14 = {needed}, of {usable} usable",
             allowed="(2 x replicas + 1) x (poolSize + maxOverflow) + 14 <= maxConnections - 3",
             remedy=(f"lower poolSize + maxOverflow to {fit}, or " if fit > 0 else "")
-            + f"set database.maxConnections to {needed + 3} if the server allows them",
+            + f"set {_connections_key(database)} to {needed + 3} if the server allows them",
         )
+
+
+def _connections_key(database: Database) -> str:
+    """The key that decides how many connections the server allows."""
+    operated = database.cloud_native_pg
+    if operated and "max_connections" in operated.parameters:
+        return "database.cloudNativePg.parameters.max_connections"
+    return "database.maxConnections"

@@ -25,10 +25,13 @@ CLAIMS = frozenset({DATA_CLAIM, DATABASE_CLAIM, "skillflaw-backups"})
 def protected_databases_have_backups(
     database: Database, backup: Backup, protection: Protection
 ) -> Iterator[Problem]:
-    if protection.enabled and database.in_cluster and not backup.schedule:
+    if protection.enabled and not database.external and not backup.schedule:
+        found = "the only copy of the database is its own volume"
+        if database.cloud_native_pg:
+            found = "what is deleted by mistake is deleted on every standby too"
         yield Problem(
             path="backup.schedule",
-            found="nothing, so the only copy of the database is its own volume",
+            found=f"nothing, so {found}",
             allowed="a cron schedule when a protected database runs in the cluster",
             remedy='write backup.schedule, e.g. "0 3 * * *", or choose database.external',
         )

@@ -37,6 +37,8 @@ def _by_path(*sections: Section) -> dict[str, Any]:
         if isinstance(section, Database | Cache):
             if section.in_cluster:
                 found[f"{name}.inCluster"] = section.in_cluster
+            elif isinstance(section, Database) and section.cloud_native_pg:
+                found[f"{name}.cloudNativePg"] = section.cloud_native_pg
         else:
             found[name] = section
     return found

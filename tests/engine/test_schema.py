@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 
+from lab import toolchain
 from tests.scan import rendered
 
 
@@ -40,6 +41,47 @@ def committed(request, apply, environment):
         env=os.environ | environment,
         check=True,
     )
+
+
+DEFINITIONS = ("clusters.postgresql.cnpg.io", "imagecatalogs.postgresql.cnpg.io")
+
+
+@pytest.fixture(scope="module")
+def operated(apply, environment):
+    """Objects of a database that CloudNativePG runs, on a server that knows the operator's definitions."""
+    manifest = yaml.safe_load_all(toolchain.operator_manifest(lambda words: None).read_text())
+    defined = [row for row in manifest if row and row["metadata"]["name"] in DEFINITIONS]
+    manifests = rendered.objects(rendered.OPERATED)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "operated"}}
+    made = apply([namespace, *defined])
+    assert made.returncode == 0, made.stderr
+    kubectl = ["kubectl", "wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinitions"]
+    subprocess.run([*kubectl, *DEFINITIONS], env=os.environ | environment, check=True)
+    for row in manifests.values():
+        row["metadata"]["namespace"] = "operated"
+    yield manifests
+    for kind, names in (("namespace", ["operated"]), ("customresourcedefinitions", DEFINITIONS)):
+        subprocess.run(["kubectl", "delete", kind, *names], env=os.environ | environment, check=True)
+
+
+def test_the_server_takes_every_object_of_a_database_that_an_operator_runs(operated, apply):
+    done = apply(list(operated.values()), "--dry-run=server")
+    assert done.returncode == 0, done.stderr
+    assert {key.partition("/")[0] for key in operated} == {
+        "Cluster",
+        "ImageCatalog",
+        "NetworkPolicy",
+        "Secret",
+    }
+    assert "Warning" not in done.stderr
+
+
+def test_the_server_refuses_a_field_that_the_operator_does_not_know(operated, apply):
+    cluster = copy.deepcopy(operated["Cluster/database"])
+    cluster["spec"]["postgresql"]["synchronous"]["durability"] = "preferred"
+    done = apply([cluster], "--dry-run=server")
+    assert done.returncode != 0
+    assert "durability" in done.stderr
 
 
 @pytest.fixture

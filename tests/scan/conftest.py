@@ -19,7 +19,7 @@ def prepared() -> None:
 @pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     folder = tmp_path_factory.mktemp("rendered")
-    for stack in rendered.STACKS:
+    for stack in rendered.SCANNED:
         (folder / f"{stack}.yaml").write_text(rendered.manifests(stack))
 
     def scan(scanner: str, stack: str) -> Found:
@@ -30,5 +30,5 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         }
 
     with ThreadPoolExecutor() as pool:
-        scans = [pool.submit(scan, scanner, stack) for scanner in SCANNERS for stack in rendered.STACKS]
+        scans = [pool.submit(scan, scanner, stack) for scanner in SCANNERS for stack in rendered.SCANNED]
     return set().union(*(done.result() for done in scans))

@@ -49,6 +49,11 @@ def reported(inputs, row):
     return [f"{name}: {sentence}" for name, sentence in added.lines], added.commands
 
 
+CLUSTER = declared(
+    "Cluster", "database", "postgresql.cnpg.io/v1", spec={"instances": 2, "managed": {"roles": []}}
+)
+
+
 SERVICE = declared("Service", "backend", spec={"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]})
 INGRESS = declared(
     "Ingress",
@@ -365,3 +370,38 @@ def test_a_cluster_that_says_no_is_not_called_clean(report):
 
 def test_drift_of_nothing_in_particular_is_a_wrong_command_line():
     assert CliRunner().invoke(app, ["drift"]).exit_code == 2
+
+
+def test_what_an_operator_notes_on_its_cluster_is_no_hand_and_what_somebody_adds_is():
+    noted = written("manager", {"f:status": {"f:phase": {}}}, subresource="status")
+    row = live(
+        CLUSTER, noted, status={"phase": "healthy"}, spec=CLUSTER["spec"] | {"enableSuperuserAccess": True}
+    )
+    assert reported(CLUSTER, row) == ([], ())
+    somebody = written("kubectl-edit", {"f:spec": {"f:enableSuperuserAccess": {}}})
+    row["metadata"]["managedFields"].append(somebody)
+    lines, commands = reported(CLUSTER, row)
+    assert lines == ["Cluster database: spec.enableSuperuserAccess was added by kubectl-edit: true"]
+    assert commands
+
+
+@pytest.mark.parametrize(
+    "groups", [(), ("postgresql.cnpg.io",), ("gateway.networking.k8s.io", "postgresql.cnpg.io")]
+)
+def test_kinds_that_not_every_cluster_serves_are_looked_at_where_they_are(groups):
+    asked = []
+
+    class Served:
+        namespace = "skillflaw"
+
+        def serves(self, group):
+            return group in groups
+
+        def run(self, *words):
+            asked.append(words[1])
+            return '{"items": []}'
+
+    by_hand.live(Served())
+    kinds = set(asked[0].split(","))
+    assert ("clusters.postgresql.cnpg.io" in kinds) == ("postgresql.cnpg.io" in groups)
+    assert ("httproutes.gateway.networking.k8s.io" in kinds) == ("gateway.networking.k8s.io" in groups)

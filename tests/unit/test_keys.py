@@ -39,6 +39,7 @@ NOT_NEW = {
     ("backup.schedule", "0 3 * * *"),
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),
+    ("database.cloudNativePg.parameters", "max_connections"),
 }
 """Values that a variant needs and does not show."""
 

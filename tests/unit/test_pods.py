@@ -139,8 +139,9 @@ def test_every_pod_of_every_stack_is_what_the_clusters_owner_asks(name):
     assert program.templates
     for pod, template in program.templates.items():
         spec, metadata = template["spec"], template["metadata"]
-        for key in ("nodeSelector", "tolerations", "priorityClassName", "runtimeClassName"):
+        for key in ("nodeSelector", "priorityClassName", "runtimeClassName"):
             assert spec[key] == ASKED[key], pod
+        assert spec["tolerations"][: len(ASKED["tolerations"])] == ASKED["tolerations"], pod
         assert [row["name"] for row in spec["imagePullSecrets"]] == ASKED["pullSecrets"], pod
         assert ASKED["labels"].items() <= metadata["labels"].items(), pod
         assert ASKED["annotations"].items() <= metadata["annotations"].items(), pod
@@ -185,7 +186,7 @@ def test_a_workload_adds_to_what_every_pod_is_asked_and_decides_for_itself():
     for name in ("backend", "bootstrap", "bootstrap-key"):
         spec, metadata = program.pods[name], program.templates[name]["metadata"]
         assert spec["nodeSelector"] == {"example.com/pool": "big", "example.com/disk": "fast"}
-        assert [row["key"] for row in spec["tolerations"]] == ["example.com/spot", "example.com/big"]
+        assert [row["key"] for row in spec["tolerations"]][:2] == ["example.com/spot", "example.com/big"]
         assert spec["tolerations"][1]["operator"] == "Equal"
         assert spec["priorityClassName"] == "vital"
         assert [row["name"] for row in spec["imagePullSecrets"]] == ["first", "second", "third"]
@@ -310,6 +311,52 @@ def test_a_pod_that_is_recreated_is_waited_for_until_the_old_one_has_finished_it
     assert grace > flow + 120
     assert spec["progressDeadlineSeconds"] >= grace + 600
     assert seconds(backend.request.customTimeouts.update) > spec["progressDeadlineSeconds"]
+
+
+UNREACHABLE, NOT_READY = "node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"
+
+
+def lost_node(spec: dict) -> list[tuple]:
+    """Tolerations of a pod with a time: the taint, the effect and the seconds."""
+    return [
+        (row.get("key"), row.get("effect"), row["tolerationSeconds"])
+        for row in spec.get("tolerations", ())
+        if "tolerationSeconds" in row
+    ]
+
+
+def test_what_keeps_no_state_leaves_a_lost_node_after_half_a_minute_and_nothing_else_does(lab):
+    left = {name for name, spec in lab.pods.items() if lost_node(spec)}
+    assert left == {"backend", "frontend", "docs", "cache"}
+    for name in left:
+        assert lost_node(lab.pods[name]) == [
+            (UNREACHABLE, "NoExecute", 30),
+            (NOT_READY, "NoExecute", 30),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "decided"),
+    [
+        (
+            {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 600},
+            [UNREACHABLE],
+        ),
+        ({"key": NOT_READY, "operator": "Exists"}, [NOT_READY]),
+        ({"key": NOT_READY, "operator": "Exists", "effect": "NoExecute"}, [NOT_READY]),
+        ({"operator": "Exists"}, [UNREACHABLE, NOT_READY]),
+        ({"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}, [UNREACHABLE, NOT_READY]),
+        ({"key": UNREACHABLE, "operator": "Exists", "effect": "NoSchedule"}, []),
+        ({"operator": "Exists", "effect": "NoSchedule"}, []),
+        ({"key": "example.com/spot", "operator": "Exists", "effect": "NoExecute"}, []),
+    ],
+    ids=str,
+)
+def test_the_clusters_owner_decides_how_long_a_pod_stays_on_a_lost_node(asked, decided):
+    spec = run(stack_file("lab") | {"pods": {"tolerations": [asked]}}).pods["backend"]
+    own = {UNREACHABLE, NOT_READY} - set(decided)
+    assert {row["key"] for row in spec["tolerations"][1:]} == own
+    assert all(row["tolerationSeconds"] == 30 for row in spec["tolerations"][1:])
 
 
 def test_one_path_can_be_all_three_probes():

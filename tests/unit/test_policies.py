@@ -35,6 +35,10 @@ IN_CLUSTER = stack_file("lab") | {
     "backup": {"schedule": "0 3 * * *"},
     "protection": {"enabled": True},
 }
+OPERATED = IN_CLUSTER | {
+    "database": {"cloudNativePg": {"major": 15}},
+    "network": {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
+}
 GATEWAY = PRODUCTION | {"edge": {"gateway": {"name": "public", "namespace": "edge"}}}
 AUTOSCALED = PRODUCTION | {
     "backend": {"scale": {"min": 2, "max": 4}},
@@ -71,8 +75,8 @@ def violations(
 
 @pytest.mark.parametrize(
     "config",
-    [PRODUCTION, IN_CLUSTER, GATEWAY, AUTOSCALED],
-    ids=["production", "in the cluster", "gateway", "autoscaled"],
+    [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED],
+    ids=["production", "in the cluster", "operated", "gateway", "autoscaled"],
 )
 def test_a_protected_stack_breaks_no_policy(config):
     assert violations(config, declared(config)) == []
@@ -323,7 +327,62 @@ PLAIN_SECRETS = [
         "exec.command[1] looks",
     ),
 ]
+
+
+def operated(*path, **values):
+    """A change of a Cluster's spec at a path."""
+
+    def change(resource):
+        holder = spec(resource)
+        for key in path:
+            holder = holder[key]
+        holder.update(values)
+
+    return change
+
+
+CLUSTER = (OPERATED, "Cluster", "database")
 BROKEN = [
+    *(
+        ("operated-database", *CLUSTER, change, words)
+        for change, words in (
+            (operated(enableSuperuserAccess=True), "no enableSuperuserAccess: false"),
+            (lambda resource: spec(resource).pop("enableSuperuserAccess"), "no enableSuperuserAccess: false"),
+            (operated(superuserSecret={"name": "root"}), "sets superuserSecret"),
+            (operated(env=[{"name": "A", "value": "b"}]), "sets env"),
+            (operated(backup={"barmanObjectStore": {}}), "sets backup"),
+            (operated("managed", "roles", 0, superuser=True), "the role skillflaw sets superuser"),
+            (
+                operated("managed", "roles", 0, inRoles=["pg_write_all_data"]),
+                "the role skillflaw sets inRoles",
+            ),
+            (operated("bootstrap", "initdb", postInitSQL=["DROP TABLE a"]), "begins by initdb postInitSQL"),
+            (operated("bootstrap", recovery={"source": "elsewhere"}), "begins by recovery"),
+            (operated("postgresql", pg_hba=["host all all all trust"]), "without TLS or without a password"),
+            (operated("postgresql", pg_hba=["hostssl all all all scram-sha-256"]), "without TLS"),
+            (operated("postgresql", pg_hba=[]), "without TLS or without a password"),
+            (
+                operated("resources", limits={"cpu": "1", "memory": "1Gi"}),
+                "no ephemeral-storage in its limits",
+            ),
+        )
+    ),
+    (
+        "fixed-image",
+        OPERATED,
+        "ImageCatalog",
+        "database-catalog",
+        lambda resource: spec(resource)["images"][0].update(image="skillflaw.lab/postgres:16"),
+        "skillflaw.lab/postgres:16 has no fixed version",
+    ),
+    (
+        "known-registry",
+        OPERATED,
+        "ImageCatalog",
+        "database-catalog",
+        lambda resource: spec(resource)["images"][0].update(image=f"example.com/postgres{DIGEST}"),
+        "is not from",
+    ),
     *(("pod-security", *BACKEND, change, words) for change, words in REFUSED_PODS),
     ("pod-security", PRODUCTION, "Job", "bootstrap", pod(hostNetwork=True), "the pod has hostNetwork"),
     (
@@ -666,6 +725,16 @@ def test_a_policy_is_broken_by_what_it_is_about_and_no_other_is(policy, config, 
     assert any(words in said for _, _, said in found), found
 
 
+def test_a_cluster_of_an_operator_that_is_not_protected_breaks_a_policy_and_its_password_does_not():
+    resources = [
+        replace(row, protect=row.protect and row.name not in ("database", "database-password"))
+        for row in declared(OPERATED)
+    ]
+    assert violations(OPERATED, resources) == [
+        ("protected-state", "database", "it holds state and is not protected")
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
@@ -845,7 +914,7 @@ def test_a_kind_that_the_program_does_not_declare_is_refused(type_):
     stack = Stack.of(PRODUCTION)
     [said] = known_kind.check(Resource(type=type_, name="extra", properties={}), stack)
     assert f"{type_.rpartition(':')[2]} (" in said
-    assert "is none of ConfigMap, CronJob" in said
+    assert "is none of Cluster, ConfigMap" in said
 
 
 @pytest.mark.parametrize(
@@ -863,7 +932,7 @@ def test_other_versions_of_a_known_kind_and_what_is_no_object_are_not(type_):
 
 
 def test_the_known_kinds_are_what_the_program_declares():
-    stacks = [PRODUCTION, IN_CLUSTER, GATEWAY, AUTOSCALED, filled_in("dev"), stack_file("lab")]
+    stacks = [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, filled_in("dev"), stack_file("lab")]
     declared_kinds = {(row.group, row.kind) for config in stacks for row in declared(config) if row.kind}
     assert declared_kinds == {(group, kind) for group, kinds in KINDS.items() for kind in kinds}
 

@@ -958,7 +958,173 @@ def test_a_stack_that_runs_needs_no_right_to_make_its_namespace(look, machine):
     assert "namespaces" not in {each["resource"] for each in asked}
 
 
+NODES = "/api/v1/nodes"
+OPERATORS = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fname%3Dcloudnative-pg"
+DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clusters.postgresql.cnpg.io"
+KUBERNETES = (
+    "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    "?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes"
+)
+
+
+def operated(**own):
+    """The edits of a stack file whose database CloudNativePG runs."""
+    return {
+        "database": {"cloudNativePg": {"major": 16} | own},
+        "images.postgres": f"postgres@sha256:{'a' * 64}",
+        "backup.schedule": "0 3 * * *",
+        "network.apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}],
+    }
+
+
+def schema(**fields):
+    """A CustomResourceDefinition that knows everything of a Cluster but these fields of `spec`, by whether it knows them."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    known = {key: anything for key in CLUSTER if fields.get(key, True)} | {
+        key: {"properties": dict.fromkeys(inside, anything)}
+        for key, inside in fields.items()
+        if isinstance(inside, tuple)
+    }
+    spec = {"openAPIV3Schema": {"properties": {"spec": {"properties": known}}}}
+    return {"spec": {"versions": [{"name": "v1", "schema": spec}]}}
+
+
+def runs_on(*nodes, ready=True):
+    """Pods of the operator on these nodes."""
+    return items(
+        *(
+            named(
+                f"operator-{number}",
+                spec={
+                    "nodeName": node,
+                    "containers": [{"image": "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0"}],
+                },
+                status={"conditions": [{"type": "Ready", "status": str(ready)}]},
+            )
+            for number, node in enumerate(nodes)
+        )
+    )
+
+
+CLUSTER = (
+    run(
+        filled_in("prod")
+        | {
+            "database": {"cloudNativePg": {"major": 16}},
+            "images": filled_in("prod")["images"] | {"postgres": f"postgres@sha256:{'a' * 64}"},
+            "backup": {"schedule": "0 3 * * *"},
+            "network": filled_in("prod")["network"]
+            | {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
+        }
+    )
+    .one("Cluster", "database")
+    .inputs["spec"]
+)
+OPERATED = {
+    "/apis/postgresql.cnpg.io/v1": kinds(Cluster="clusters", ImageCatalog="imagecatalogs"),
+    DEFINITION: schema(),
+    OPERATORS: runs_on("a", "b"),
+    "/api/v1/namespaces": items(named("ingress-nginx"), named("kube-system"), named("cnpg-system")),
+    "/api/v1/namespaces/cnpg-system/pods?limit=1&labelSelector=app.kubernetes.io%2Fname%3Dcloudnative-pg": items(
+        named("operator-0")
+    ),
+    NODES: items(named("a"), named("b")),
+    KUBERNETES: items({"ports": [{"port": 6443}], "endpoints": [{"addresses": ["10.0.0.4"]}]}),
+}
+"""Answers of a cluster that lacks nothing of what a database of CloudNativePG asks for."""
+
+
+def test_an_operator_that_knows_everything_and_outlives_a_node_is_all_that_a_cluster_needs(look):
+    done = look(OPERATED, operated())
+    assert done.exit_code == 0, done.output
+    assert "✓ CloudNativePG: 2 pods of version 1.30.0" in done.output
+    assert "✓ API server's own addresses: 10.0.0.4 port 6443" in done.output
+    # The authority that clients verify the server by is the operator's to make.
+    assert "database-ca" not in done.output
+
+
+def test_a_mirror_needs_the_image_of_a_cluster_too(look):
+    edits = operated() | {"backup.schedule": None, "protection.enabled": False}
+    assert f"postgres@sha256:{'a' * 64}" in look(OPERATED, edits, command="images").output
+
+
+def test_where_nobody_asks_for_a_cluster_no_operator_is_missed(look):
+    assert "✓ CloudNativePG: no Cluster is asked for" in look().output
+
+
+@pytest.mark.parametrize(
+    ("changes", "own", "said"),
+    [
+        ({OPERATORS: items()}, {}, ("CloudNativePG's operator", "no pod with the label", "two replicas")),
+        ({OPERATORS: runs_on("a", ready=False)}, {}, ("CloudNativePG's operator", "is ready", "install it")),
+        (
+            {OPERATORS: runs_on("a", "a")},
+            {},
+            ("a second node", "all of it is on node a", "topologySpreadConstraint"),
+        ),
+        ({OPERATORS: runs_on("b")}, {}, ("a second node", "all of it is on node b", "podAntiAffinity")),
+        ({NODES: items(named("a"))}, {}, ("2 nodes", "1 that may be scheduled", "more nodes")),
+        (
+            {},
+            {"instances": 3},
+            ("3 nodes", "2 that may be scheduled", "fewer database.cloudNativePg.instances"),
+        ),
+        (
+            {NODES: items(named("a"), named("b", spec={"unschedulable": True}))},
+            {},
+            ("2 nodes", "1 that may be scheduled", "more nodes"),
+        ),
+        (
+            {DEFINITION: schema(stopDelay=False)},
+            {},
+            ("spec.stopDelay", "no such field", "upgrade CloudNativePG"),
+        ),
+        (
+            {DEFINITION: schema(postgresql=("parameters", "pg_hba"))},
+            {},
+            ("spec.postgresql.synchronous", "no such field", "upgrade CloudNativePG"),
+        ),
+        (
+            {"/apis/postgresql.cnpg.io/v1": None, DEFINITION: None},
+            {},
+            ("kind Cluster of postgresql.cnpg.io/v1", "does not know it", "CustomResourceDefinition"),
+        ),
+        (
+            {KUBERNETES: items({"ports": [{"port": 443}], "endpoints": [{"addresses": ["10.0.0.4"]}]})},
+            {},
+            ("API server at 10.0.0.4 port 443", "no rule", "{cidr: 10.0.0.4/32, ports: [443]}"),
+        ),
+        (
+            {
+                KUBERNETES: items(
+                    {
+                        "ports": [{"port": 6443}],
+                        "endpoints": [{"addresses": ["10.0.0.4"]}, {"addresses": ["10.0.0.5"]}],
+                    }
+                )
+            },
+            {},
+            ("API server at 10.0.0.5 port 6443", "no rule", "{cidr: 10.0.0.5/32, ports: [6443]}"),
+        ),
+        (
+            {KUBERNETES: items({"ports": [{"port": 6443}], "endpoints": [{"addresses": ["fd00::4"]}]})},
+            {},
+            ("API server at fd00::4 port 6443", "no rule", "{cidr: fd00::4/128, ports: [6443]}"),
+        ),
+    ],
+)
+def test_what_a_cluster_of_an_operator_lacks_is_said(look, changes, own, said):
+    rows = lacking(look(OPERATED | changes, operated(**own)))
+    assert any(all(word in text for word, text in zip(said, row, strict=True)) for row in rows), rows
+
+
+def test_a_single_instance_needs_no_operator_that_outlives_a_node(look):
+    edits = operated(instances=1) | {"backend": {"scale": {"replicas": 1}}}
+    assert look(OPERATED | {OPERATORS: runs_on("a"), NODES: items(named("a"))}, edits).exit_code == 0
+
+
 def test_the_documented_roles_reach_what_preflight_reads(look, machine):
+    look(OPERATED, operated())
     names = dict.fromkeys(("priorityClassName", "runtimeClassName", "serviceAccountName"), "theirs")
     look({f"{NAMESPACE}/serviceaccounts/theirs": named("theirs")}, steps=[refers(**names)])
     look({}, ROUTED)

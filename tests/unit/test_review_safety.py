@@ -9,7 +9,7 @@ import pytest
 
 from operations.review.preview import parts, read
 from operations.review.verdict import Verdict, judge
-from tests.edits import EDITS, edited
+from tests.edits import EDITS, VALUES, edited
 from tests.stack_files import stack_file
 from tests.unit import previews
 from tests.unit.previews import GONE, Digest, digest
@@ -247,6 +247,60 @@ def test_a_service_may_get_addresses_of_a_second_family_and_no_other_policy(step
 
     assert changed("PreferDualStack") == Verdict.SAFE
     assert {changed(policy) for policy in ("RequireDualStack", "SingleStack", "x")} == {Verdict.ATTENTION}
+
+
+@pytest.fixture(scope="module")
+def operated():
+    """A stack whose database CloudNativePG runs."""
+    return run(stack_file("lab") | VALUES["a database that an operator runs"])
+
+
+CLUSTER, CATALOG = ("Cluster", "database"), ("ImageCatalog", "database-catalog")
+
+
+@pytest.mark.parametrize(
+    ("what", "edits"),
+    [
+        (CLUSTER, {"spec.instances": 48}),
+        (CLUSTER, {"spec.storage.size": "1Pi"}),
+        (CLUSTER, {"spec.walStorage.size": "1Pi"}),
+        (CLUSTER, {"spec.resources.limits.memory": "1Ti"}),
+        (CLUSTER, {"spec.postgresql.parameters.max_connections": "9999"}),
+        (CATALOG, {"spec.images[0].image": f"skillflaw.lab/postgres@sha256:{'1' * 64}"}),
+    ],
+    ids=str,
+)
+def test_a_database_of_an_operator_may_grow_and_get_a_patch_release(operated, judged, what, edits):
+    changed = judged({"steps": [previews.step(operated, *what, edits)]})
+    assert (changed.verdict, changed.warnings) == (Verdict.SAFE, ())
+
+
+@pytest.mark.parametrize(
+    ("what", "edits"),
+    [
+        (CLUSTER, {"spec.instances": 1}),
+        (CLUSTER, {"spec.storage.size": "1Gi"}),
+        (CLUSTER, {"spec.enableSuperuserAccess": True}),
+        (CLUSTER, {"spec.postgresql.pg_hba": ["host all all all trust"]}),
+        (CLUSTER, {"spec.postgresql.synchronous": GONE}),
+        (CLUSTER, {"spec.postgresql.parameters.fsync": "off"}),
+        (CLUSTER, {"spec.imageCatalogRef.major": 88}),
+        (CLUSTER, {"spec.managed.roles[0].superuser": True}),
+        (CLUSTER, {"spec.backup": {}}),
+        (CATALOG, {"spec.images[0].image": "elsewhere.example/postgres:16.4"}),
+        (CATALOG, {"spec.images[0].major": 88}),
+    ],
+    ids=str,
+)
+def test_whatever_else_changes_of_a_database_of_an_operator_is_looked_at(operated, judged, what, edits):
+    assert judged({"steps": [previews.step(operated, *what, edits)]}).verdict == Verdict.ATTENTION
+
+
+@pytest.mark.parametrize("op", ["delete", "replace"])
+def test_a_cluster_that_goes_is_a_loss_and_its_password_alone_is_none(operated, judged, op):
+    assert judged({"steps": [previews.step(operated, *CLUSTER, {}, op)]}).verdict == Verdict.DESTRUCTIVE
+    password = previews.step(operated, "RandomPassword", "database-password", {}, op)
+    assert judged({"steps": [password]}).verdict == Verdict.ATTENTION
 
 
 def test_a_range_of_replicas_may_grow_and_not_shrink(judged):

@@ -34,6 +34,17 @@ SAFE = {
 }
 """A protected stack that no rule refuses."""
 
+
+def operated(**own) -> dict:
+    """Sections of SAFE for a database that CloudNativePG runs, with these keys of its own."""
+    return {
+        "database": {"cloudNativePg": {"major": 16} | own},
+        "images": SAFE["images"] | {"postgres": f"postgres:16.4{DIGEST}"},
+        "backup": {"schedule": "0 3 * * *"},
+        "network": SAFE["network"] | {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
+    }
+
+
 DOCS = {"host": "docs.example.com"}
 
 REFUSED = {
@@ -50,7 +61,7 @@ REFUSED = {
     "in_cluster_state_has_images": ({"cache": {"inCluster": {}}}, "images.redis"),
     "replicas_share_a_volume": ({"storage": {"accessMode": "ReadWriteOnce"}}, "backend.scale"),
     "replicas_share_a_cache": ({"cache": {"none": True}}, "cache.none"),
-    "replicas_under_protection_use_an_external_database": (
+    "replicas_under_protection_have_a_database_that_survives": (
         {
             "database": {"inCluster": {}},
             "images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"},
@@ -210,6 +221,28 @@ REFUSED = {
     "cache_password_is_whole": (
         {"cache": {"external": {"host": "redis.example.com", "secretName": "redis"}}},
         "cache.external.passwordKey",
+    ),
+    "commits_wait_for_standbys_that_exist": (
+        operated(instances=2, synchronous="required"),
+        "database.cloudNativePg.synchronous",
+    ),
+    "majors_are_those_of_the_image": (operated(major=15), "database.cloudNativePg.major"),
+    "parameters_are_the_stacks_to_set": (
+        operated(parameters={"fsync": "on"}),
+        "database.cloudNativePg.parameters.fsync",
+    ),
+    "instances_have_room_for_their_log": (operated(walSize="1Gi"), "database.cloudNativePg.walSize"),
+    "operators_pods_have_no_runtime_class": (
+        operated() | {"pods": {"runtimeClassName": "gvisor"}},
+        "pods.runtimeClassName",
+    ),
+    "operators_have_a_database": (
+        {"network": SAFE["network"] | {"operator": [{"namespace": "operators"}]}},
+        "network.operator",
+    ),
+    "operated_databases_reach_the_api_server": (
+        operated() | {"network": SAFE["network"]},
+        "network.apiServer",
     ),
     "secrets_exchange_no_settings": (
         {"backend": {"secretEnv": {"LD_PRELOAD": {"secretName": "keys", "key": "preload"}}}},
@@ -507,6 +540,7 @@ def test_protection_is_on_unless_a_stack_says_otherwise():
 
 # --- a live stack ------------------------------------------------------------------------------
 
+OPERATED = SAFE | operated(className="fast")
 IN_CLUSTER = SAFE | {
     "backend": {"scale": {"replicas": 1}},
     "database": {"inCluster": {"className": "fast"}},
@@ -528,6 +562,10 @@ MOVED = {
     "database.inCluster.uid": {"database": {"inCluster": {"className": "fast", "uid": 10002}}},
     "backend.uid": {"backend": {"scale": {"replicas": 1}, "uid": 10002}},
     "superuser.password": {"superuser": {"password": {"secretName": "admin", "key": "word", "version": "1"}}},
+    "database.cloudNativePg.major": operated(className="fast", major=17)
+    | {"images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"}},
+    "database.cloudNativePg.className": operated(className="slow"),
+    "database.cloudNativePg.uid": operated(className="fast", uid=10001),
 }
 """An edit per choice that holds for the life of the data, which changes it alone."""
 RELEASES = {path.partition(".")[0] for path, choice in CHOICES.items() if choice.gives_up}
@@ -572,9 +610,14 @@ def test_every_choice_has_a_row_in_the_table_of_migrations_with_what_is_released
         assert documented[path] == released.get(path, released.get(holder, "")), path
 
 
+def living(path: str) -> dict:
+    """A stack that has the choice."""
+    return OPERATED if path.startswith("database.cloudNativePg") else IN_CLUSTER
+
+
 @pytest.mark.parametrize("path", MOVED)
 def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
-    (problem,) = problems(IN_CLUSTER | MOVED[path], running(IN_CLUSTER))
+    (problem,) = problems(living(path) | MOVED[path], running(living(path)))
     assert problem.path == path
     assert CHOICES[path].way in problem.remedy
     assert ("protection.migrating" in problem.remedy) == (path in MIGRATIONS)
@@ -583,7 +626,7 @@ def test_a_live_stack_refuses_to_change_what_its_data_rests_on(path):
 @pytest.mark.parametrize("path", MIGRATIONS)
 def test_a_migration_that_is_spelled_out_passes(path):
     edit = MOVED[path] | {"protection": {"migrating": [path]}}
-    parse(IN_CLUSTER | edit, set(), live=running(IN_CLUSTER, released=RELEASES))
+    parse(living(path) | edit, set(), live=running(living(path), released=RELEASES))
 
 
 @pytest.mark.parametrize("path", sorted(set(MOVED) - set(MIGRATIONS)))
@@ -591,7 +634,7 @@ def test_a_choice_that_no_run_can_change_is_refused_as_a_migration_with_the_way(
     edit = MOVED[path] | {"protection": {"migrating": [path]}}
     (refused,) = [
         problem
-        for problem in problems(IN_CLUSTER | edit, running(IN_CLUSTER, released=RELEASES))
+        for problem in problems(living(path) | edit, running(living(path), released=RELEASES))
         if problem.path == "protection.migrating"
     ]
     assert refused.remedy == CHOICES[path].way
@@ -657,7 +700,7 @@ def test_the_database_lives_on_a_claim_of_its_own(claim):
     config = IN_CLUSTER | {
         "database": {"inCluster": {"existingClaim": claim}},
         "storage": {"existingClaim": "files", "accessMode": "ReadWriteMany"},
-        "backup": {"schedule": "0 3 * * *", "existingClaim": "copies"},
+        "backup": {"schedule": "0 3 * * *", "to": {"claim": {"existingClaim": "copies"}}},
     }
     with pytest.raises(SettingsError, match=r"database\.inCluster\.existingClaim"):
         parse(config, set())
@@ -685,8 +728,8 @@ def test_a_database_whose_major_is_not_known_or_the_same_may_change(reference):
 
 @pytest.mark.parametrize("path", MIGRATIONS)
 def test_a_migration_that_changes_nothing_is_refused_as_over(path):
-    edit = IN_CLUSTER | {"protection": {"migrating": [path]}}
-    assert "does not change" in problems(edit, running(IN_CLUSTER))[0].found
+    edit = living(path) | {"protection": {"migrating": [path]}}
+    assert "does not change" in problems(edit, running(living(path)))[0].found
     parse(edit, set())
 
 

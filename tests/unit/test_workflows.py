@@ -12,7 +12,7 @@ import yaml
 
 from operations import drift
 from operations.__main__ import app
-from tests.edits import EDITS, edited
+from tests.edits import EDITS, VALUES, edited
 from tests.stack_files import stack_file
 from tests.unit.recorder import ROOT, run
 
@@ -300,7 +300,8 @@ def declared():
     """Every (API group, resource) that a stack may declare."""
     gateway = {"edge": {"gateway": {"name": "edge", "namespace": "edge"}}}
     lab, routed = stack_file("lab"), edited(EDITS["autoscaling"][0] | gateway)
-    for kind in {leaf.type for config in (lab, routed) for leaf in run(config).leaves.values()}:
+    operated = lab | VALUES["a database that an operator runs"]
+    for kind in {leaf.type for config in (lab, routed, operated) for leaf in run(config).leaves.values()}:
         if kind.startswith("kubernetes:"):
             _, version, name = kind.split(":")
             plural = re.sub(r"y$", "ie", re.sub(r"ss$", "sse", name.lower())) + "s"

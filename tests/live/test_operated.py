@@ -1,0 +1,48 @@
+"""A database that CloudNativePG runs, as long as CI can wait: two instances, and a primary deleted under a writer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import operator
+from lab.layout import REAL
+from lab.process import wait_for
+from tests.live.operated import NAME, Operated, operated
+
+pytestmark = pytest.mark.independent
+
+
+@pytest.fixture(scope="module")
+def database(kubectl, tools, both_nodes, tmp_path_factory) -> Iterator[Operated]:
+    operator.install(REAL, tools, lambda words: None)
+    with operated(kubectl, tools, tmp_path_factory.mktemp("program")) as it:
+        yield it
+
+
+def test_two_instances_are_on_two_nodes_and_one_streams_to_the_other(database):
+    database.wait_until_whole()
+    assert {database.node_of(f"database-{number}") for number in (1, 2)} == {"node-1", "node-2"}
+
+
+def test_a_second_up_changes_nothing(database):
+    assert database.stack.preview() == {}
+    assert not database.stack.pulumi("preview", "--refresh", "--expect-no-changes").returncode
+
+
+def test_every_client_comes_by_tls_and_none_is_a_superuser(database):
+    who = (
+        "SELECT DISTINCT usename, ssl, rolsuper FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) "
+        "JOIN pg_roles ON rolname = usename WHERE client_addr IS NOT NULL AND backend_type = 'client backend'"
+    )
+    assert database.psql(who).split() == ["skillflaw|t|f"]
+
+
+def test_a_primary_that_is_deleted_under_a_writer_loses_no_acknowledged_row(database, kubectl):
+    before = database.primary
+    with database.writer() as writer:
+        kubectl("delete", "pod", before, f"--namespace={NAME}", "--wait=false")
+        wait_for(lambda: database.primary != before, 60, "a standby that takes over")
+        writer.goes_on()
+    database.wait_until_whole()
+    assert not database.lost(writer)
+    assert len(writer.acknowledged) < len(writer.tried), "nothing was interrupted"
