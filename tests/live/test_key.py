@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Iterable
 
 import pytest
+from cryptography.fernet import Fernet, InvalidToken
 
 from lab.mint import Minted
+from lab.process import wait_for
 from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
@@ -77,4 +79,47 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
         strangers = pods(kubectl, "backend").keys()
         edited.up({"secretKey": {"acceptLoss": fingerprint(other)}})
     gone(kubectl, strangers)
+    api.knows_key(hosts["app"], key)
+
+
+def stored(kubectl) -> list[str]:
+    """API keys as the database holds them."""
+    words = ["psql", "--username=skillflaw", "--dbname=skillflaw", "--tuples-only", "--no-align"]
+    return kubectl(
+        "exec", "postgresql-0", NAMESPACE, "--", *words, "--command=SELECT api_key FROM apikey"
+    ).split()
+
+
+def opened(token: str, key: str) -> bool:
+    try:
+        return bool(Fernet(key).decrypt(token))
+    except InvalidToken:
+        return False
+
+
+def test_a_key_is_rotated_by_one_edit_and_taken_back_by_another(
+    at_risk, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, record_property
+):
+    key = minted.api_key_file.read_text()
+    assert all(opened(token, kept) for token in stored(kubectl))
+    with Traffic(hosts["api"].async_client, {"alive": (0.25, flows.alive)}) as traffic:
+        edited.up({"secretKey": {"generated": {"generation": 2}}})
+        runs = traffic.count["alive"] + 4
+        wait_for(lambda: traffic.count["alive"] >= runs, 30, "answers after the rotation")
+    away = [asked.begun for asked in traffic.failures]
+    # Nobody is served from the end of the last old replica to the start of the first new one, once.
+    record_property("seconds away", f"{max(away) - min(away):.0f}")
+    assert not any(asked.failure for asked in traffic.asked if asked.begun > max(away))
+    served = [asked.begun for asked in traffic.asked if not asked.failure]
+    assert not [begun for begun in served if min(away) + 2 < begun < max(away) - 2], traffic.story
+    try:
+        now = stored(kubectl)
+        assert now
+        assert not any(opened(token, kept) for token in now)
+        api.knows_key(hosts["app"], key)
+        jobs = kubectl("get", "jobs", NAMESPACE, "--output=name")
+        assert "backup-before-rotation-1" in jobs
+    finally:
+        edited.up({})
+    assert all(opened(token, kept) for token in stored(kubectl))
     api.knows_key(hosts["app"], key)
