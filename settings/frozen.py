@@ -62,9 +62,8 @@ CHOICES = {
         gives_up=["inCluster", "cloudNativePg"],
     ),
     "database.cloudNativePg.major": Choice(
-        way="the operator upgrades the files of all instances while the database is away, and no way leads back: "
-        "take a backup first",
-        migrates=True,
+        way="the operator would upgrade the files of all instances in place, with no way back: make a stack with a "
+        "database of the new version and restore into it",
         belongs_to="database",
     ),
     "database.cloudNativePg.className": Choice(

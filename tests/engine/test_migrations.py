@@ -37,7 +37,7 @@ def protected(small: Stack):
     small.sections |= {
         "protection": {"enabled": True},
         "backend": {"scale": {"replicas": 1}},
-        "backup": {"schedule": "0 3 * * *", "size": "1Gi", "className": "local"},
+        "backup": {"schedule": "0 3 * * *", "to": {"claim": {"size": "1Gi", "className": "local"}}},
     }
     small.up()
     small.kubectl("create", "--filename=-", f"--namespace={small.name}", stdin=json.dumps(NEW_CLAIM))
