@@ -83,6 +83,8 @@ SQL
 
 dump() {
     [ ! -e "$marker" ] || refuse "a restore of backup $(cat "$marker") has not ended: restore again first"
+    key=$(cat "$data/.key-fingerprint" 2> /dev/null || :)
+    [ -n "$key" ] || refuse "the volume does not say which secret key its data was made with: run pulumi up first"
     direct
     theirs=$(echo "SELECT current_setting('server_version_num')::int / 10000" | sql "$live")
     own=$(pg_dump --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -93,7 +95,7 @@ dump() {
     mkdir -p "$backup"
     {
         echo "owner=$owner"
-        echo "key=$(cat "$data/.key-fingerprint")"
+        echo "key=$key"
         echo "server=$theirs"
         printf '%s\n' "$IMAGES"
         sql "$live" << SQL
@@ -118,6 +120,7 @@ SQL
     : > "$backup/rows"
     try
     rows "$trial" > "$backup/rows"
+    grep -q alembic_version "$backup/rows" || refuse "the dump restores to nothing"
     # Once more, over what is there, as a restore does.
     exchange "$trial"
     lacking | sed 's/^/a restore would be refused: /' >&2
@@ -364,10 +367,10 @@ restore() {
     before=$(revision_table)
     echo "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND backend_type = 'client backend' AND pg_has_role(usesysid, 'MEMBER')" | sql "$live" > /dev/null
-    if swap && exchange "$live"; then
-        :
-    # A connection that broke at the COMMIT says nothing about it; the tables do, if they can be asked.
-    elif after=$(revision_table) || exit 1; [ "$after" = "$before" ]; then
+    if swap; then exchange "$live" || :; fi
+    # Whether it was committed the tables know: a connection that broke at the COMMIT says nothing about it.
+    after=$(revision_table)
+    if [ "$after" = "$before" ]; then
         swap_back
         [ -n "$whole" ] || { echo "backup $id was not restored, and an earlier restore had not ended: restore again" >&2; exit 1; }
         rm "$marker"

@@ -569,6 +569,14 @@ def test_a_backup_of_another_key_is_refused_and_a_volume_that_knows_none_takes_i
     assert (case.data / ".key-fingerprint").read_text().strip() == KEY
 
 
+@pytest.mark.parametrize("text", ["", None])
+def test_a_volume_that_does_not_say_its_key_is_not_backed_up(case, text):
+    (case.data / ".key-fingerprint").unlink()
+    if text is not None:
+        case.write(".key-fingerprint", text)
+    refused(case.take(), "which secret key")
+
+
 def test_the_key_itself_is_in_no_backup_and_its_fingerprint_is_a_tag(case):
     backup = case.taken()
     assert "secret_key" not in case.restic("ls", backup)
