@@ -209,6 +209,8 @@ class Backup(Component):
             # A cache that dies with the pod: without one, removing old data reads the whole index again and again.
             "RESTIC_CACHE_DIR": f"{SCRATCH}/cache",
             "SCRATCH": SCRATCH,
+            # Packs are put together there, several of 16 MiB at a time.
+            "TMPDIR": SCRATCH,
         }
         store = args.to if isinstance(args.to, ObjectStore) else None
         if store:

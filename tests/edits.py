@@ -42,7 +42,7 @@ EDITS = {
     ),
     "authorities to trust": (
         {"pods": {"trust": {"configMapName": "bundle", "key": "ca.crt"}}},
-        {"backend", "bootstrap", "backup"},
+        {"backend", "bootstrap", "bootstrap-key", "backup"},
     ),
     "a backend that writes its image": ({"backend.readOnlyRoot": False}, {"backend", "bootstrap"}),
     "more room for the cache": (

@@ -49,4 +49,8 @@ def with_new_spellings(sections: dict[str, Any]) -> dict[str, Any]:
     network = dict(sections["network"])
     if namespace := network.pop("edgeNamespace", None):
         network["edge"] = [{"namespace": namespace}]
-    return sections | {"network": network}
+    backup = dict(sections.get("backup", {}))
+    if claim := {key: backup.pop(key) for key in ("size", "className", "existingClaim") if key in backup}:
+        backup["to"] = {"claim": claim}
+    images = {"restic": "skillflaw.lab/restic:0.18.1"} | sections["images"]
+    return sections | {"network": network, "backup": backup, "images": images}

@@ -33,13 +33,27 @@ relations="
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE') AND $ours"
 tables="SELECT name, relname FROM ($relations) it WHERE relkind IN ('r', 'p')"
 
-# Extensions without which an object of the database could not be made.
+# Extensions without which something of the role's own could not be made, with their schemas.
 extensions="
-    SELECT DISTINCT extname, nspname AS schema FROM pg_depend user_of
-    JOIN pg_depend member ON member.classid = user_of.refclassid AND member.objid = user_of.refobjid AND member.deptype = 'e'
+    WITH mine AS (
+        SELECT oid FROM ($relations) it
+    ), parts AS (
+        SELECT 'pg_class'::regclass AS catalog, oid FROM mine
+        UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM mine)
+        UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid IN (SELECT oid FROM mine)
+        UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid IN (SELECT oid FROM mine)
+        UNION ALL SELECT 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE ev_class IN (SELECT oid FROM mine)
+        UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM mine)
+        UNION ALL SELECT 'pg_proc'::regclass, it.oid FROM pg_proc it JOIN pg_namespace space ON space.oid = pronamespace
+            WHERE pg_has_role(proowner, 'USAGE') AND $ours
+        UNION ALL SELECT 'pg_type'::regclass, it.oid FROM pg_type it JOIN pg_namespace space ON space.oid = typnamespace
+            WHERE typtype IN ('d', 'r') AND pg_has_role(typowner, 'USAGE') AND $ours
+    )
+    SELECT DISTINCT extname, nspname FROM parts
+    JOIN pg_depend needs ON needs.classid = parts.catalog AND needs.objid = parts.oid
+    JOIN pg_depend member ON member.classid = needs.refclassid AND member.objid = needs.refobjid AND member.deptype = 'e'
     JOIN pg_extension ON pg_extension.oid = member.refobjid JOIN pg_namespace ON pg_namespace.oid = extnamespace
-    WHERE extname <> 'plpgsql' AND NOT EXISTS (SELECT FROM pg_depend other
-        WHERE other.classid = user_of.classid AND other.objid = user_of.objid AND other.deptype = 'e')"
+    WHERE extname <> 'plpgsql'"
 
 rows() {
     echo "SELECT format('SELECT %L, count(*) FROM %s', name, name) FROM ($tables) it ORDER BY 1 \\gexec" | sql "$1"
@@ -54,22 +68,39 @@ direct() {
         refuse "the URL leads to a pooler, whose sessions a dump would spoil for others: write backup.databaseUrl, a URL past it"
 }
 
+# Acts as the role that owns the tables, which an administrator's URL would take from it; of the one that is noted in the
+# backup where there are no tables.
+as_owner() {
+    owner=$(sql "$live" << SQL
+        SELECT pg_get_userbyid(relowner) FROM ($relations) it WHERE relname = 'alembic_version'
+        UNION ALL SELECT rolname FROM pg_roles WHERE rolname = '$1' AND pg_has_role(oid, 'MEMBER') LIMIT 1
+SQL
+    )
+    [ -n "$owner" ] || return 0
+    PGOPTIONS="-c role=$(printf %s "$owner" | sed 's/[\\ ]/\\&/g')"
+    export PGOPTIONS
+}
+
 dump() {
     [ ! -e "$marker" ] || refuse "a restore of backup $(cat "$marker") has not ended: restore again first"
+    key=$(cat "$data/.key-fingerprint" 2> /dev/null || :)
+    [ -n "$key" ] || refuse "the volume does not say which secret key its data was made with: run pulumi up first"
     direct
     theirs=$(echo "SELECT current_setting('server_version_num')::int / 10000" | sql "$live")
     own=$(pg_dump --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
     [ "$theirs" = "$own" ] ||
         refuse "the server is PostgreSQL $theirs and images.postgres is $own: a dump of one may not restore in the other"
+    as_owner ""
     rm -rf "$backup"
     mkdir -p "$backup"
     {
-        echo "key=$(cat "$data/.key-fingerprint")"
+        echo "owner=$owner"
+        echo "key=$key"
         echo "server=$theirs"
         printf '%s\n' "$IMAGES"
         sql "$live" << SQL
             SELECT DISTINCT 'schema=' || schema FROM ($relations) it;
-            SELECT 'extension=' || extname FROM ($extensions) it;
+            SELECT 'extension=' || quote_ident(extname) || ' SCHEMA ' || quote_ident(nspname) FROM ($extensions) it;
             SELECT format('SELECT ''revision='' || version_num FROM %s', name) FROM ($tables) it
                 WHERE relname = 'alembic_version' \\gexec
 SQL
@@ -89,6 +120,7 @@ SQL
     : > "$backup/rows"
     try
     rows "$trial" > "$backup/rows"
+    grep -q alembic_version "$backup/rows" || refuse "the dump restores to nothing"
     # Once more, over what is there, as a restore does.
     exchange "$trial"
     lacking | sed 's/^/a restore would be refused: /' >&2
@@ -96,7 +128,7 @@ SQL
 
 # A database in the trial server as the live one is: its schemas, its extensions, and the rights of its role.
 try() {
-    sql "$server user=trial dbname=trial" << SQL
+    sql "$server user=trial dbname=trial options=''" << SQL
         SET client_min_messages = error;
         DROP DATABASE IF EXISTS restored;
         DROP ROLE IF EXISTS restorer;
@@ -111,10 +143,14 @@ SQL
             || CASE WHEN has_schema_privilege(oid, 'USAGE') THEN format('GRANT USAGE ON SCHEMA %I TO restorer;', nspname) ELSE '' END
             || CASE WHEN has_schema_privilege(oid, 'CREATE') THEN format('GRANT CREATE ON SCHEMA %I TO restorer;', nspname) ELSE '' END
             FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema';
-        SELECT format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I CASCADE;', extname, schema) FROM ($extensions) it;
 SQL
-    { echo 'SET client_min_messages = error; REVOKE CREATE ON SCHEMA public FROM PUBLIC;'; cat "$SCRATCH/rights"; } |
-        sql "$server user=trial dbname=restored" ||
+    {
+        echo 'SET client_min_messages = error; REVOKE CREATE ON SCHEMA public FROM PUBLIC;'
+        cat "$SCRATCH/rights"
+        fact extension | sed -n '/ pg_catalog$/!s/.* SCHEMA /CREATE SCHEMA IF NOT EXISTS /p' | sed 's/$/;/'
+        fact extension | sed 's/.*/CREATE EXTENSION IF NOT EXISTS & CASCADE;/'
+    } |
+        sql "$server user=trial dbname=restored options=''" ||
         refuse "the trial server cannot be made like the live one: images.postgres needs the server's extensions"
     exchange "$trial"
 }
@@ -261,19 +297,21 @@ lacking() {
                 WHERE contype = 'f' AND conrelid NOT IN (SELECT oid FROM doomed);
 SQL
         fact extension | while read -r extension; do
-            echo "SELECT 'extension $extension is not there: CREATE EXTENSION, by whoever administers the server'
-                WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = '$extension');"
+            echo "SELECT 'an administrator has to CREATE EXTENSION $extension'
+                WHERE NOT EXISTS (SELECT FROM pg_extension WHERE quote_ident(extname) = '${extension%% SCHEMA *}');"
         done
     } | sql "$live"
 }
 
 prove() {
+    trap tidy EXIT
     id=$(cat "$backup/id")
     made=$(fact key)
     kept=$(cat "$data/.key-fingerprint" 2> /dev/null || :)
     [ -z "$kept" ] || [ "$kept" = "$made" ] ||
         refuse "backup $id was made with key $made, this stack has key $kept: give it that key first (secretKey.existing)"
     direct
+    as_owner "$(fact owner)"
     theirs=$(echo "SELECT current_setting('server_version_num')::int / 10000" | sql "$live")
     [ "$theirs" -ge "$(fact server)" ] || refuse "backup $id is of PostgreSQL $(fact server), the server is $theirs"
     try
@@ -329,10 +367,10 @@ restore() {
     before=$(revision_table)
     echo "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND backend_type = 'client backend' AND pg_has_role(usesysid, 'MEMBER')" | sql "$live" > /dev/null
-    if swap && exchange "$live"; then
-        :
-    # A connection that broke at the COMMIT says nothing about it; the tables do, if they can be asked.
-    elif after=$(revision_table) || exit 1; [ "$after" = "$before" ]; then
+    if swap; then exchange "$live" || :; fi
+    # Whether it was committed the tables know: a connection that broke at the COMMIT says nothing about it.
+    after=$(revision_table)
+    if [ "$after" = "$before" ]; then
         swap_back
         [ -n "$whole" ] || { echo "backup $id was not restored, and an earlier restore had not ended: restore again" >&2; exit 1; }
         rm "$marker"

@@ -34,7 +34,7 @@ keep() {
     set -- --host="$IDENTITY" --tag=skillflaw --tag="run=$RUN"
     while read -r fact; do
         case $fact in
-        schema=* | extension=*) ;;
+        schema=* | extension=* | owner=*) ;;
         *) set -- "$@" --tag="$fact" ;;
         esac
     done < "$backup/manifest"
@@ -56,14 +56,20 @@ keep() {
     echo "backup $id: $(wc -l < "$backup/rows") tables restored in the trial server and read back"
 }
 
+# unpack SNAPSHOT:FOLDER TARGET, without owners and times: a file system may have fixed ones, and nobody asks for them.
+unpack() {
+    rm -f "$SCRATCH/torn"
+    { restic dump --archive=tar "$1" / || : > "$SCRATCH/torn"; } | tar -x -m -o -f - -C "$2"
+    [ ! -e "$SCRATCH/torn" ]
+}
+
 fetch() {
+    trap tidy EXIT
     id=$1
     restic cat snapshot "$id" > /dev/null || refuse "no backup $id"
     rm -rf "$backup"
     mkdir -p "$backup"
-    for file in database.dump manifest rows; do
-        restic dump "$id" "$backup/$file" > "$backup/$file"
-    done
+    unpack "$id:$backup" "$backup"
     echo "$id" > "$backup/id"
     if [ "$(cat "$work/fetched" 2> /dev/null)" = "$id" ]; then return; fi
     rm -rf "$work/new" "$work/fetched"
@@ -72,12 +78,7 @@ fetch() {
     free=$(df -Pk "$data" | awk 'END { print $4 }')
     [ "$((needed / 1024))" -lt "$free" ] ||
         refuse "the volume has $free KiB left, and the files of backup $id take up to $((needed / 1024)) next to those that are there"
-    # Owners and times are not put back: a file system may have fixed ones, and the application asks for neither.
-    { restic dump --archive=tar "$id:$data" / || : > "$work/torn"; } | tar -x -m -o -f - -C "$work/new"
-    if [ -e "$work/torn" ]; then
-        rm -rf "$work/torn" "$work/new"
-        exit 1
-    fi
+    unpack "$id:$data" "$work/new"
     echo "$id" > "$work/fetched"
 }
 

@@ -16,6 +16,11 @@ refuse() {
     exit 78
 }
 
+# Removes what was fetched when nothing is exchanged after all.
+tidy() {
+    [ $? = 0 ] || [ -e "$marker" ] || rm -rf "$work"
+}
+
 # Whether an entry of the volume is the application's: not a filer's snapshots, not lost+found, not a folder of another file
 # system or of another user. The copy of the secret key, and what a restore notes, never leave the volume.
 is_ours() {

@@ -68,7 +68,7 @@ class Case:
         return f"postgresql+psycopg://{role or self.role}:word@{LIVE}/{database or self.name}"
 
     def psql(self, url: str, *statements: str) -> str:
-        words = [f"--command={statement}" for statement in statements]
+        words = [f"--command={statement}" for statement in statements or ("SELECT",)]
         done = self.machine.run(
             "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", f"--dbname={url.replace('+psycopg', '')}", *words
         )
@@ -351,12 +351,15 @@ def test_a_role_that_acts_as_the_owner_restores(case):
     assert case.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == case.role
 
 
-def test_a_superuser_as_in_the_cluster_restores(case):
+@pytest.mark.parametrize("lost", [[], ["DROP OWNED BY ROLE", "ALTER SCHEMA public OWNER TO ROLE"]])
+def test_an_administrators_url_leaves_the_tables_to_their_owner(case, lost):
     url = case.url("postgres").replace("word", "lab")
     backup = case.taken(DATABASE_URL=url)
     case.lose()
+    case.admin(*(statement.replace("ROLE", case.role) for statement in lost), database=case.name)
     case.restored(backup, DATABASE_URL=url)
     assert case.is_whole()
+    assert case.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == case.role
 
 
 @pytest.mark.parametrize("schema", ["reports", "Two Words", "select"])
@@ -564,6 +567,14 @@ def test_a_backup_of_another_key_is_refused_and_a_volume_that_knows_none_takes_i
     case.lose()
     case.restored(backup)
     assert (case.data / ".key-fingerprint").read_text().strip() == KEY
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_a_volume_that_does_not_say_its_key_is_not_backed_up(case, text):
+    (case.data / ".key-fingerprint").unlink()
+    if text is not None:
+        case.write(".key-fingerprint", text)
+    refused(case.take(), "which secret key")
 
 
 def test_the_key_itself_is_in_no_backup_and_its_fingerprint_is_a_tag(case):

@@ -238,7 +238,7 @@ def test_whoever_opens_tls_trusts_the_given_authorities(trust, source):
             assert items[0]["key"] == "ca.pem"
             for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PGSSLROOTCERT"):
                 assert variables(container)[variable] == file, name
-    assert found == {"backend", "bootstrap", "backup"}
+    assert found == {"backend", "bootstrap", "bootstrap-key", "backup"}
 
 
 @pytest.mark.parametrize("uid", [1, 1000, 2**31 - 1])
