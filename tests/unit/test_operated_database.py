@@ -168,6 +168,8 @@ def test_the_image_stands_in_a_catalog_with_its_major_version(program):
 def test_the_run_waits_for_a_new_cluster_and_everything_that_signs_in_comes_after(program):
     declared = program.one("Cluster", "database")
     assert declared.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
+    for kind, name in (("Secret", "database-role"), ("ImageCatalog", "database-catalog")):
+        assert program.one(kind, name).urn in declared.request.dependencies
     bootstrap = program.one("Job", "bootstrap")
     assert declared.urn in bootstrap.request.dependencies
     assert declared.urn in program.one("Secret", "database-secret").request.dependencies
