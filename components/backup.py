@@ -117,6 +117,7 @@ class Backup(Component):
             pods.empty_dir("shm", "256Mi", in_memory=True),
             pods.empty_dir("tmp", "64Mi"),
             *trust.volumes(args.workload.trust),
+            *args.database.volumes(),
         ]
         if isinstance(args.to, RepositoryClaim):
             volumes.append(

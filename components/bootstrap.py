@@ -7,7 +7,7 @@ from typing import Unpack
 import pulumi
 import pulumi_kubernetes as k8s
 
-from . import key_guard, labels, names, pods, trust, workloads
+from . import key_guard, labels, names, pods, workloads
 from .component import Component
 from .pods import Pods, Resources
 from .runtime import (
@@ -64,7 +64,7 @@ class Bootstrap(Component):
         account = self.service_account(name, args.runtime.workload.namespace, COMPONENT)
         # Comparing the key takes a second: the guard's time is that of the pull.
         pull = args.runtime.workload.image.pull_deadline_seconds
-        runtime, trusted = args.runtime, trust.volumes(args.runtime.workload.trust)
+        runtime = args.runtime
         if runtime.rotates:
             key, mounts = f"{CHOSEN_DIR}/key", {CHOSEN: CHOSEN_DIR}
             asked = runtime.reencryption("prove")
@@ -79,7 +79,9 @@ class Bootstrap(Component):
             seconds=pull + (STARTUP_SECONDS if runtime.rotates else 0),
             annotations={**runtime.key_annotations, **runtime.database_annotations},
             containers=[asked],
-            volumes=runtime.volumes if runtime.rotates else [*runtime.data_and_key, *trusted],
+            volumes=runtime.volumes
+            if runtime.rotates
+            else [*runtime.data_and_key, *runtime.database_volumes],
         )
         self.job = self._job(
             name,
@@ -156,5 +158,5 @@ def _guard(
         command=[*command, *accepted],
         env=args.runtime.database_environment,
         mounts={"data": CONFIG_DIR},
-        read_only_mounts={"secret-key": KEY_DIR, **mounts, **trust.mounts(args.runtime.workload.trust)},
+        read_only_mounts={"secret-key": KEY_DIR, **mounts, **args.runtime.database_mounts},
     )

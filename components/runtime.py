@@ -180,8 +180,7 @@ class Runtime(Component):
         files = self._args.secret_files
         return [
             *self.data_and_key,
-            *trust.volumes(self.workload.trust),
-            *self._args.database.volumes(),
+            *self.database_volumes,
             pods.empty_dir("tmp", "2Gi"),
             *([_files(FILES, files)] if files else []),
             *([_files(OLD_KEYS, self._args.old_keys)] if self.rotates else []),
@@ -215,6 +214,16 @@ class Runtime(Component):
     def database_environment(self) -> list[k8s.core.v1.EnvVarArgs]:
         """Environment of a container that asks the database."""
         return [*self._args.database.env(DATABASE_URL), *trust.variables(self.workload.trust)]
+
+    @property
+    def database_mounts(self) -> dict[str, str]:
+        """Read-only mounts of a container that asks the database: authorities to verify it by."""
+        return {**trust.mounts(self.workload.trust), **self._args.database.mounts()}
+
+    @property
+    def database_volumes(self) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of a pod with such a container."""
+        return [*trust.volumes(self.workload.trust), *self._args.database.volumes()]
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -300,8 +309,7 @@ class Runtime(Component):
             mounts={"data": CONFIG_DIR, "tmp": "/tmp"},
             read_only_mounts={
                 "secret-key": KEY_DIR,
-                **trust.mounts(self.workload.trust),
-                **args.database.mounts(),
+                **self.database_mounts,
                 **({FILES: FILES_DIR} if args.secret_files else {}),
                 **(more_mounts or {}),
             },
@@ -322,13 +330,9 @@ class Runtime(Component):
             self.workload.resources or RESOURCES,
             command=["python3", "-c", REENCRYPT.read_text()],
             args=[action, KEY_FILE, OLD_KEYS_DIR, CONFIG_DIR, *more],
-            env=[*self._args.database.env(DATABASE_URL), *trust.variables(self.workload.trust)],
+            env=self.database_environment,
             mounts={"data": CONFIG_DIR, "tmp": "/tmp", **(writes or {})},
-            read_only_mounts={
-                "secret-key": KEY_DIR,
-                OLD_KEYS: OLD_KEYS_DIR,
-                **trust.mounts(self.workload.trust),
-            },
+            read_only_mounts={"secret-key": KEY_DIR, OLD_KEYS: OLD_KEYS_DIR, **self.database_mounts},
         )
 
 

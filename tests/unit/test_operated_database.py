@@ -70,18 +70,48 @@ def test_clients_verify_the_server_by_the_operators_authority(program):
     secret = plain(program.one("Secret", "database-secret").inputs)["stringData"]["url"]
     file = "/run/secrets/database/ca.crt"
     assert f"@database-rw:5432/skillflaw?sslmode=verify-full&sslrootcert={file}&" in secret
-    readers = {
-        (pod, container["name"])
+    every = [
+        (pod, container)
         for pod, spec in program.pods.items()
         for container in (*spec.get("initContainers", ()), *spec["containers"])
+    ]
+    verify = {
+        (pod, container["name"])
+        for pod, container in every
         if any(mount["mountPath"] == "/run/secrets/database" for mount in container["volumeMounts"])
     }
-    assert readers == {("backend", "backend"), ("bootstrap", "backend"), ("backup", "backup")}
-    for pod in ("backend", "bootstrap", "backup"):
+    assert verify == {
+        (pod, container["name"])
+        for pod, container in every
+        if any(row["name"].endswith("DATABASE_URL") for row in container.get("env", ()))
+    }
+    pods = {pod for pod, _ in verify}
+    assert pods == {"backend", "bootstrap", "bootstrap-key", "backup"}
+    for pod in pods:
         [volume] = [row for row in program.pods[pod]["volumes"] if row["name"] == "database-authority"]
         assert volume["secret"]["secretName"] == "database-ca"
         # The operator keeps the authority's private key in the same Secret.
         assert volume["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+
+
+ROTATES = {
+    "secretKey": {
+        "existing": {
+            "secretName": "new", "key": "key", "version": "2", "previous": {"secretName": "old", "key": "key"}
+        }
+    }
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", [{}, ROTATES], ids=["one key", "two keys"])
+def test_every_mount_of_a_pod_has_its_volume_and_whoever_asks_the_database_can_verify_it(edit):
+    for pod, spec in run(file() | edit).pods.items():
+        volumes = {row["name"] for row in spec["volumes"]}
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
+            mounts = {mount["name"] for mount in container["volumeMounts"]}
+            asks = any(row["name"].endswith("DATABASE_URL") for row in container.get("env", ()))
+            assert mounts <= volumes, f"{pod}/{container['name']}"
+            assert ("database-authority" in mounts) == asks, f"{pod}/{container['name']}"
 
 
 def test_a_client_gives_a_dead_server_up_within_seconds_and_not_hours(program):
@@ -168,8 +198,11 @@ def test_the_image_stands_in_a_catalog_with_its_major_version(program):
 def test_the_run_waits_for_a_new_cluster_and_everything_that_signs_in_comes_after(program):
     declared = program.one("Cluster", "database")
     assert declared.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
-    bootstrap = program.one("Job", "bootstrap")
-    assert declared.urn in bootstrap.request.dependencies
+    for kind, name in (("Secret", "database-role"), ("ImageCatalog", "database-catalog")):
+        assert program.one(kind, name).urn in declared.request.dependencies
+    first, second = (program.one("Job", name) for name in ("bootstrap-key", "bootstrap"))
+    assert declared.urn in first.request.dependencies
+    assert first.urn in second.request.dependencies
     assert declared.urn in program.one("Secret", "database-secret").request.dependencies
 
 
