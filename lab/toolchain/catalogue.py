@@ -126,6 +126,6 @@ MANIFESTS = {
 EXTERNAL_SECRETS = Manifests(
     module="external-secrets",
     path="github.com/external-secrets/external-secrets",
-    folders=("config/crds/bases",),
+    files=("config/crds/bases/*.yaml",),
 )
 """Definitions of External Secrets, against which the documentation is checked; its operator cannot be built here."""
