@@ -186,9 +186,7 @@ def test_a_restore_that_changed_nothing_starts_the_backend_as_it_was():
     assert cluster.is_as_before
 
 
-@pytest.mark.parametrize(
-    ("ends", "code"), [("restore", 1), ("restore", 137), ("record", 1), ("bootstrap", 1)]
-)
+@pytest.mark.parametrize(("ends", "code"), [("restore", 1), ("restore", 137), ("bootstrap", 1)])
 def test_a_restore_that_was_interrupted_leaves_the_backend_stopped_and_goes_on_with_the_same_command(
     ends, code
 ):
