@@ -332,6 +332,8 @@ move() {
 }
 
 swap() {
+    # From now on it is not whole, and the next restore fetches again.
+    rm -f "$work/fetched"
     mkdir "$work/old"
     move "$data" "$work/old" || return 1
     : > "$work/emptied"

@@ -138,19 +138,21 @@ class Case:
         done = self.restore(backup, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def killed_at(self, moment: int, backup: str) -> subprocess.CompletedProcess:
-        """A restore that is killed at the moment of its nth rename, or before the session after the last one."""
+    def killed_at(self, program: str, call: int, backup: str) -> subprocess.CompletedProcess:
+        """A restore whose script is killed at the nth call of a program."""
         wrapper = f"""#!/bin/sh
-echo >> /{self.name}/moves
-[ "$(wc -l < /{self.name}/moves)" -lt {moment} ] || kill -KILL "$PPID"
-exec /usr/bin/mv "$@"
+echo >> /{self.name}/calls
+[ "$(wc -l < /{self.name}/calls)" -lt {call} ] || {{ kill -KILL "$PPID"; [ {program} = mv ] || exit; }}
+exec /usr/bin/{program} "$@"
 """
-        folder = self.machine.folder(f"{self.name}/bin")
-        (folder / "mv").write_text(wrapper)
-        (folder / "mv").chmod(0o755)
-        (folder.parent / "moves").touch()
-        os.chown(folder.parent / "moves", USER, USER)
-        return self.restore(backup, PATH=f"/{self.name}/bin:/usr/lib/postgresql/15/bin:/usr/bin:/bin")
+        (self.machine.folder(f"{self.name}/bin") / program).write_text(wrapper)
+        (self.machine.root / f"{self.name}/bin/{program}").chmod(0o755)
+        os.chown(self.data.parent, USER, USER)
+        fetched = self.script("repository", "fetch", backup)
+        assert fetched.returncode == 0, fetched.stderr
+        return self.script(
+            "database", "restore", PATH=f"/{self.name}/bin:/usr/lib/postgresql/15/bin:/usr/bin:/bin"
+        )
 
     @contextmanager
     def session(self, url: str, statement: str) -> Iterator[None]:
@@ -480,14 +482,20 @@ def test_whoever_writes_meanwhile_changes_neither_the_restore_nor_what_it_says(c
     assert case.sql("SELECT count(*) FROM flow") == "50"
 
 
-@pytest.mark.parametrize("event", ["sql_drop", "ddl_command_end"])
-def test_a_database_that_refuses_in_the_middle_leaves_everything_as_it_was(case, event):
+@pytest.mark.parametrize(
+    ("event", "happens"),
+    [
+        ("sql_drop", "EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_name = 'flow')"),
+        ("ddl_command_end", "current_query() ~ 'public.flow'"),
+    ],
+)
+def test_a_database_that_refuses_in_the_middle_leaves_everything_as_it_was(case, event, happens):
     backup = case.taken()
     case.lose()
     before, flows = case.files(), case.sql("SELECT count(*) FROM flow")
     case.admin(
         "CREATE FUNCTION public.no() RETURNS event_trigger LANGUAGE plpgsql AS "
-        "$$BEGIN IF current_query() ~ 'flow' THEN RAISE EXCEPTION 'not now'; END IF; END$$",
+        f"$$BEGIN IF {happens} THEN RAISE EXCEPTION 'not now'; END IF; END$$",
         f"CREATE EVENT TRIGGER no ON {event} EXECUTE FUNCTION public.no()",
         database=case.name,
     )
@@ -589,9 +597,12 @@ def test_a_backup_of_another_stack_is_restored_where_nothing_is(case, machine):
     backup = case.taken()
     new = Case(machine)
     new.admin(f"DROP OWNED BY {new.role}", f"ALTER SCHEMA public OWNER TO {new.role}", database=new.name)
-    done = new.restore(backup, RESTIC_REPOSITORY=f"/{case.name}/repository")
-    assert done.returncode == 0, done.stderr
-    assert new.is_whole()
+    for left in ("flows/one/upload.txt", ".hidden", ".key-fingerprint"):
+        (case.data / left).unlink()
+    case.restored(backup, DATABASE_URL=new.url(), IDENTITY="organization/skillflaw/new")
+    assert new.sql("SELECT count(*) FROM flow") == "50"
+    assert case.is_whole()
+    assert (case.data / ".key-fingerprint").read_text().strip() == KEY
 
 
 @pytest.mark.parametrize("damage", ["data", "index"])
@@ -613,11 +624,11 @@ def test_a_damaged_repository_is_noticed_before_anything_is_exchanged(case, dama
 # --- interruptions -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", range(1, 8))
-def test_a_restore_that_was_killed_is_marked_and_the_next_one_ends_well(case, moment):
+@pytest.mark.parametrize(("program", "call"), [("mv", 1), ("mv", 2), ("mv", 3), ("mv", 4), ("rm", 3)])
+def test_a_restore_that_was_killed_is_marked_and_the_next_one_ends_well(case, program, call):
     backup = case.taken()
     case.lose()
-    killed = case.killed_at(moment, backup)
+    killed = case.killed_at(program, call, backup)
     marked = (case.data / ".restoring").exists()
     assert killed.returncode != 0
     assert marked
