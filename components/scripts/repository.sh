@@ -11,12 +11,15 @@ restic() {
 
 opened() {
     code=0
-    restic cat config > /dev/null || code=$?
+    restic cat config > /dev/null 2> "$SCRATCH/said" || code=$?
     case $code in
     0) restic unlock ;;
     10) [ "$1" = keep ] || refuse "there is no repository at $RESTIC_REPOSITORY: nothing was ever backed up there" ;;
     12) refuse "the repository at $RESTIC_REPOSITORY has another password: another stack's, or this one's before backup.password changed" ;;
-    *) exit "$code" ;;
+    *)
+        cat "$SCRATCH/said" >&2
+        exit "$code"
+        ;;
     esac
     [ "$code" = 0 ] || restic init
 }
