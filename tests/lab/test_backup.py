@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -614,6 +615,8 @@ def test_a_damaged_repository_is_noticed_before_anything_is_exchanged(case, dama
         if file.is_file():
             file.chmod(0o600)
             file.write_bytes(b"\0" * file.stat().st_size)
+    # A pod has no cache but its own.
+    shutil.rmtree(case.scratch / "cache")
     done = case.restore(backup)
     assert done.returncode
     assert case.files() == before
