@@ -52,7 +52,9 @@ def test_every_row_moves_the_application_follows_and_the_old_database_stays(stac
     psql = (
         login + 'psql --host=127.0.0.1 --username=skillflaw --tuples-only --no-align --command="$0" skillflaw'
     )
-    kubectl(*old, psql, "CREATE TABLE marked AS SELECT generate_series(1, 1000) AS number")
+    # In a schema of its own: the application does not start next to a table that it does not know.
+    kubectl(*old, psql, "CREATE SCHEMA drill")
+    kubectl(*old, psql, "CREATE TABLE drill.marked AS SELECT generate_series(1, 1000) AS number")
 
     stack.sections["database"] = SECTIONS["database"]
     stack.sections["network"]["apiServer"] = SECTIONS["network.apiServer"]
@@ -85,7 +87,7 @@ def test_every_row_moves_the_application_follows_and_the_old_database_stays(stac
     before = kubectl(*old, psql, COUNTS).split("\n")
     words = ("psql", "--dbname=skillflaw", "--tuples-only", "--no-align", f"--command={COUNTS}")
     assert kubectl(*into, *words).split("\n") == before
-    assert "public.marked 1000" in before
+    assert "drill.marked 1000" in before
     assert len(before) > 10
 
     refused = stack.up(check=False)

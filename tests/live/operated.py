@@ -49,14 +49,16 @@ url, number, connection = os.environ["SKILLFLAW_DATABASE_URL"], 0, None
 # A wait of the client's own: to cancel a commit on the server is to have it without a standby.
 hasty = dict(connect_timeout=2, tcp_user_timeout=2000, keepalives_idle=1, keepalives_interval=1, keepalives_count=2)
 with psycopg.connect(url, autocommit=True) as first:
-    first.execute("CREATE TABLE IF NOT EXISTS written (number bigint)")
-    first.execute("TRUNCATE written")
+    # In a schema of its own: the application does not start next to a table that it does not know.
+    first.execute("CREATE SCHEMA IF NOT EXISTS drill")
+    first.execute("CREATE TABLE IF NOT EXISTS drill.written (number bigint)")
+    first.execute("TRUNCATE drill.written")
 while True:
     number += 1
     try:
         if connection is None:
             connection = psycopg.connect(url, autocommit=True, **hasty)
-        connection.execute("INSERT INTO written VALUES (%s)", (number,))
+        connection.execute("INSERT INTO drill.written VALUES (%s)", (number,))
         said = ""
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[-1:] or [type(error).__name__]
@@ -162,7 +164,7 @@ class Operated:
         )  # fmt: skip
 
     def rows(self) -> set[int]:
-        return {int(word) for word in self.psql("SELECT number FROM written").split()}
+        return {int(word) for word in self.psql("SELECT number FROM drill.written").split()}
 
     def lost(self, writer: Writer) -> set[int]:
         """Rows that the server acknowledged and does not have."""

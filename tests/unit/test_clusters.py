@@ -115,6 +115,13 @@ CLUSTERS = {
         database=CNPG,
         cache=Pod("databases", {"app.kubernetes.io/name": "redis"}),
     ),
+    "a-database-that-cloudnativepg-runs": Cluster(
+        edge=[Pod("traefik", {"app.kubernetes.io/name": "traefik"})],
+        near=[Pod("cnpg-system", {"app.kubernetes.io/name": "cloudnative-pg"}), Address("10.0.0.4")],
+        dns=[KUBE_DNS, NODE_CACHE],
+        database=Pod("skillflaw", {"cnpg.io/cluster": "database"}),
+        cache=Address("192.168.20.5"),
+    ),
     "an-ingress-controller-on-the-nodes-network": Cluster(
         edge=[Address("192.168.10.11"), Address("192.168.10.12"), Address("fd00:20::1:2")],
         near=[Pod("ingress", {"app.kubernetes.io/name": "haproxy"}), Address("192.168.10.13")],
@@ -142,7 +149,11 @@ def pod_of(part: str) -> Pod:
 
 @pytest.fixture(scope="module", params=CLUSTERS)
 def cluster(request) -> tuple[Cluster, Program]:
-    return CLUSTERS[request.param], run(filled_in("prod") | FRAGMENTS[request.param])
+    stack = filled_in("prod") | FRAGMENTS[request.param]
+    if "cloudNativePg" in stack["database"]:
+        stack["images"] = stack["images"] | {"postgres": "postgres:17.2", "restic": "restic:0.17.3"}
+        stack["backup"] = {"schedule": "0 3 * * *"}
+    return CLUSTERS[request.param], run(stack)
 
 
 def reach(program: Program, source: Endpoint, target: Endpoint, protocol: str = "TCP") -> set[int]:

@@ -152,8 +152,9 @@ def test_a_physical_name_is_spelled_in_one_place():
             }
         )
     }
-    # There they are the application's word for a kind of cache, and fields of a Cluster.
+    # There they are the application's word for a kind of cache, a container that dumps, and fields of a Cluster.
     assert spelled == {
         "runtime.py": {"redis"},
+        "backup.py": {"database"},
         "operated_database.py": {"bootstrap", "database", "postgresql"},
     }

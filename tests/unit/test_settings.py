@@ -62,7 +62,9 @@ def test_an_unknown_key_names_the_nearest_one_at_any_depth():
 
 def test_a_choice_of_two_is_refused():
     both = {"inCluster": {}, "external": {"secretName": "db", "key": "url"}}
-    assert problem(lab(database=both), "database").allowed == "exactly one of inCluster, external"
+    assert (
+        problem(lab(database=both), "database").allowed == "exactly one of inCluster, cloudNativePg, external"
+    )
 
 
 def test_a_missing_section_says_what_it_is_for():
