@@ -87,7 +87,7 @@ class Bootstrap(Component):
             name,
             args,
             account,
-            after=[guard],
+            after=[guard, *args.after],
             seconds=pull + STARTUP_SECONDS,
             annotations=args.runtime.annotations,
             # Nothing is served here: 30 of 45 s were the application's own slow goodbye.

@@ -15,7 +15,7 @@ opened() {
     case $code in
     0) restic unlock ;;
     10) [ "$1" = keep ] || refuse "there is no repository at $RESTIC_REPOSITORY: nothing was ever backed up there" ;;
-    12) refuse "the repository at $RESTIC_REPOSITORY has another password: another stack's, or this one's before backup.password changed" ;;
+    12) refuse "the repository at $RESTIC_REPOSITORY has another password. It is another stack's, or backup.password changed" ;;
     *)
         cat "$SCRATCH/said" >&2
         exit "$code"

@@ -69,7 +69,7 @@ def test_nobody_gives_up_before_the_startup_probe_does():
     assert start < progress < seconds(timeouts.create)
     assert 2 * progress < seconds(timeouts.update)
     job = program.one("Job", "bootstrap")
-    (sidecar,) = program.pods["bootstrap"]["initContainers"]
+    _, sidecar = program.pods["bootstrap"]["initContainers"]
     start = sidecar["startupProbe"]["periodSeconds"] * sidecar["startupProbe"]["failureThreshold"]
     deadline = job.inputs["spec"]["activeDeadlineSeconds"]
     assert 600 <= start < deadline < seconds(job.request.customTimeouts.create)
@@ -89,7 +89,7 @@ def test_the_bootstrap_checks_the_key_before_the_application_sees_the_data():
     (record,) = program.pods["bootstrap"]["containers"]
     assert guard["command"][3] == "check"
     assert record["command"][3] == "record"
-    assert program.pods["bootstrap"]["initContainers"][0]["restartPolicy"] == "Always"
+    assert program.pods["bootstrap"]["initContainers"][1]["restartPolicy"] == "Always"
     dependencies = program.one("Job", "bootstrap").request.dependencies
     assert program.one("Job", "bootstrap-key").urn in dependencies
 
@@ -102,7 +102,7 @@ def test_a_refusal_of_the_key_is_the_last_word_of_its_job():
 
 def test_the_bootstrap_runs_what_the_replicas_run():
     program = lab()
-    (sidecar,) = program.pods["bootstrap"]["initContainers"]
+    _, sidecar = program.pods["bootstrap"]["initContainers"]
     for same in ("image", "env", "envFrom", "volumeMounts"):
         assert sidecar[same] == server(program)[same]
     assert "command" not in server(program)
@@ -236,6 +236,7 @@ EXTERNAL = {
     "cache": {"external": {"secretName": "their-redis", "key": "rediss"}},
     "secretKey": {"existing": {"secretName": "their-key", "key": "fernet", "version": "2026-11"}},
     "superuser": {"password": {"secretName": "their-admin", "key": "word"}},
+    "backup": {"schedule": "0 3 * * *", "password": {"secretName": "their-backups", "key": "word"}},
     "network": {
         "edge": [{"namespace": "traefik"}],
         "egress": [{"cidr": "10.20.0.0/16", "ports": [5432, 6379]}],

@@ -20,6 +20,7 @@ SAFE = {
     "another image of the backend",
     "another image of the frontend",
     "another image of redis",
+    "another image of restic",
     "three replicas",
     "more memory for the backend",
     "a bigger pool",
@@ -29,7 +30,7 @@ SAFE = {
     "longer flows",
     "bigger small containers",
 }
-DESTRUCTIVE = {"no backups"}
+DESTRUCTIVE = {"no backups", "backups in a bucket"}
 
 
 @pytest.fixture(scope="module")

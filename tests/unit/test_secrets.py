@@ -57,8 +57,8 @@ def config(program: Program) -> dict:
 # --- versions ----------------------------------------------------------------------------------
 
 READERS = [
-    ({"database": {"external": URL}}, "database.external", BOTH | {"backup"}),
-    ({"database": {"external": ADDRESS}}, "database.external", BOTH | {"backup"}),
+    ({"database": {"external": URL}}, "database.external", BOTH | {"backup", "bootstrap-key"}),
+    ({"database": {"external": ADDRESS}}, "database.external", BOTH | {"backup", "bootstrap-key"}),
     ({"cache": {"external": {"secretName": "their-redis", "key": "url"}}}, "cache.external", BOTH),
     ({"cache": {"external": REDIS}}, "cache.external", BOTH),
     ({"superuser": {"password": {"secretName": "admin", "key": "word"}}}, "superuser.password", BOTH),
@@ -145,7 +145,7 @@ PROVIDER = {"OPENAI_API_KEY": {"secretName": "providers", "key": "openai"}}
 
 def test_a_variable_out_of_a_secret_reaches_replicas_and_bootstrap_and_no_config_map():
     program = lab({"backend.secretEnv": PROVIDER})
-    (sidecar,) = program.pods["bootstrap"]["initContainers"]
+    _, sidecar = program.pods["bootstrap"]["initContainers"]
     for container in (server(program), sidecar):
         assert variables(container)["OPENAI_API_KEY"] == ("openai", "providers")
     assert "OPENAI_API_KEY" not in config(program)
@@ -319,7 +319,7 @@ def test_annotations_of_tools_are_not_the_operators(key):
 
 def test_a_database_by_its_address_takes_user_and_password_as_they_are():
     program = lab({"database": {"external": ADDRESS}})
-    (sidecar,) = program.pods["bootstrap"]["initContainers"]
+    _, sidecar = program.pods["bootstrap"]["initContainers"]
     for container in (server(program), sidecar):
         assert variables(container) | {
             "PGUSER": ("username", "their-database"),
