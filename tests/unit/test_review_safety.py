@@ -30,7 +30,7 @@ SAFE = {
     "longer flows",
     "bigger small containers",
 }
-DESTRUCTIVE = {"no backups", "backups in a bucket"}
+DESTRUCTIVE = {"no backups", "backups in a bucket", "a URL of its own for backups"}
 
 
 @pytest.fixture(scope="module")
