@@ -12,6 +12,9 @@ from tests.scan import rendered
 from tests.stack_files import ROOT, filled_in
 from tests.versions.conftest import VERSIONS
 
+# Seconds; the first test of a version may have to build its API server (1,090 at the lowest priority on busy cores).
+pytestmark = pytest.mark.timeout(3600)
+
 APPLY = ("apply", "--server-side", "--validate=strict", "--filename=-")
 
 
