@@ -60,7 +60,7 @@ def test_another_generation_is_a_new_key_next_to_the_old_one_which_stays_protect
 
 def test_under_protection_no_generation_can_be_deleted_until_it_is_given_up():
     backups = {
-        "images": filled_in("prod")["images"] | {"postgres": "postgres:16.4"},
+        "images": filled_in("prod")["images"] | {"postgres": "postgres:16.4", "restic": "restic/restic:0.18.1"},
         "backup": {"schedule": "0 3 * * *"},
     }
     prod = filled_in("prod") | backups
@@ -75,8 +75,8 @@ def test_under_protection_no_generation_can_be_deleted_until_it_is_given_up():
 
 
 def test_every_replica_encrypts_again_before_it_serves_and_all_of_before_have_ended(rotating):
-    (first,) = rotating.pods["backend"]["initContainers"]
-    assert first["args"][0] == "exchange"
+    guard, exchange = rotating.pods["backend"]["initContainers"]
+    assert (guard["name"], exchange["args"][0]) == ("guard", "exchange")
     backend = rotating.one("Deployment", "backend")
     assert rotations(rotating) == "1"
     assert backend.request.replaceOnChanges == ['metadata.annotations["skillflaw.com/key-rotations"]']
@@ -87,7 +87,7 @@ def test_every_replica_encrypts_again_before_it_serves_and_all_of_before_have_en
 def test_before_that_a_job_proves_it_and_the_bootstrap_works_with_the_key_of_the_data(rotating):
     (proof,) = rotating.pods["bootstrap-key"]["containers"]
     assert proof["args"][0] == "prove"
-    choose, server = rotating.pods["bootstrap"]["initContainers"]
+    _, choose, server = rotating.pods["bootstrap"]["initContainers"]
     (record_,) = rotating.pods["bootstrap"]["containers"]
     chosen = choose["args"][-1]
     assert choose["args"][0] == "choose"
@@ -127,7 +127,7 @@ def test_a_first_stack_and_one_that_never_rotated_are_as_they_were():
     first = lab({}, {})
     assert held(first) == {"secret-key-bytes"}
     assert rotations(first) is None
-    assert "initContainers" not in first.pods["backend"]
+    assert [container["name"] for container in first.pods["backend"]["initContainers"]] == ["guard"]
     assert {urn: it.inputs for urn, it in lab({}, FIRST).resources.items()} == {
         urn: it.inputs for urn, it in first.resources.items()
     }

@@ -40,6 +40,7 @@ NOT_NEW = {
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),
     ("database.cloudNativePg.parameters", "max_connections"),
+    *((path, "NoExecute") for path in PATHS if path.endswith("tolerations.effect")),
 }
 """Values that a variant needs and does not show."""
 
