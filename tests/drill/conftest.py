@@ -12,10 +12,11 @@ __all__ = ["both_nodes", "kubectl", "lab"]
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Writes a row of the table, whatever becomes of the test."""
-    terminal = request.config.pluginmanager.getplugin("terminalreporter")
+    terminal, capture = map(request.config.pluginmanager.getplugin, ("terminalreporter", "capturemanager"))
 
     def write(*cells: object) -> None:
-        terminal.ensure_newline()
-        terminal.write_line(f"| {' | '.join(map(str, cells))} |")
+        with capture.global_and_fixture_disabled():
+            terminal.ensure_newline()
+            terminal.write_line(f"| {' | '.join(map(str, cells))} |")
 
     return write
