@@ -60,7 +60,8 @@ def test_another_generation_is_a_new_key_next_to_the_old_one_which_stays_protect
 
 def test_under_protection_no_generation_can_be_deleted_until_it_is_given_up():
     backups = {
-        "images": filled_in("prod")["images"] | {"postgres": "postgres:16.4", "restic": "restic/restic:0.18.1"},
+        "images": filled_in("prod")["images"]
+        | {"postgres": "postgres:16.4", "restic": "restic/restic:0.18.1"},
         "backup": {"schedule": "0 3 * * *"},
     }
     prod = filled_in("prod") | backups

@@ -259,7 +259,7 @@ def test_a_challenge_of_an_issuer_is_answered_through_the_edge(closed):
 
 
 def test_the_committed_production_file_lets_certificates_be_issued():
-    edge = Pod("ingress-nginx", {"app.kubernetes.io/component": "controller"})
+    edge = Pod("traefik", {"app.kubernetes.io/name": "traefik"})
     assert reach(run(filled_in("prod")), edge, SOLVER) == {8089}
 
 

@@ -94,7 +94,9 @@ def test_a_committed_stack_breaks_what_its_file_gives_up_in_words_and_nothing_el
 
 def test_a_stack_file_that_says_nothing_is_protected_and_takes_the_default_registries():
     assert Stack.of({}) == Stack(
-        hosts=frozenset(), registries=("ghcr.io/cwinux", "docker.io/library"), protected=True
+        hosts=frozenset(),
+        registries=("ghcr.io/cwinux", "docker.io/library", "docker.io/restic"),
+        protected=True,
     )
 
 
@@ -563,7 +565,7 @@ BROKEN = [
         PRODUCTION,
         "Job",
         "bootstrap",
-        lambda resource: spec(resource)["template"]["spec"]["initContainers"][0]["resources"].update(
+        lambda resource: spec(resource)["template"]["spec"]["initContainers"][1]["resources"].update(
             limits={"cpu": "1", "memory": "1Gi"}
         ),
         "backend has no ephemeral-storage in its limits",

@@ -972,6 +972,7 @@ def operated(**own):
     return {
         "database": {"cloudNativePg": {"major": 16} | own},
         "images.postgres": f"postgres@sha256:{'a' * 64}",
+        "images.restic": f"restic/restic@sha256:{'a' * 64}",
         "backup.schedule": "0 3 * * *",
         "network.apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}],
     }
@@ -1011,7 +1012,8 @@ CLUSTER = (
         filled_in("prod")
         | {
             "database": {"cloudNativePg": {"major": 16}},
-            "images": filled_in("prod")["images"] | {"postgres": f"postgres@sha256:{'a' * 64}"},
+            "images": filled_in("prod")["images"]
+            | {"postgres": f"postgres@sha256:{'a' * 64}", "restic": f"restic/restic@sha256:{'a' * 64}"},
             "backup": {"schedule": "0 3 * * *"},
             "network": filled_in("prod")["network"]
             | {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},

@@ -323,7 +323,10 @@ def test_the_documented_roles_reach_every_kind_that_the_program_declares():
 def test_the_documented_roles_let_drift_look_at_every_kind_that_could_be_added():
     roles = ("skillflaw-read", "skillflaw-read-secrets", "skillflaw-drift")
     given = {verb_of for role in roles for verb_of in rights(role)}
-    for kind in (*drift.KINDS, f"httproutes.{drift.GATEWAY}"):
+    for kind in (
+        *drift.KINDS,
+        *(f"{plural}.{group}" for group, plurals in drift.SERVED.items() for plural in plurals),
+    ):
         plural, _, group = kind.partition(".")
         assert (group, plural, "list") in given, kind
     assert {verb for *_, verb in rights("skillflaw-drift")} == {"get", "list"}
