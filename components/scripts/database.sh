@@ -185,7 +185,7 @@ exchange() {
                     SELECT name, relkind, relowner, format(' (%I)', attname), attacl
                     FROM doomed JOIN pg_attribute ON attrelid = doomed.oid WHERE NOT attisdropped
                 ) it, aclexplode(acl) WHERE grantee <> relowner;
-            CREATE FUNCTION pg_temp.must_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION pg_temp.must_hold() RETURNS trigger LANGUAGE plpgsql AS $check$
             DECLARE
                 it record;
                 found bigint;
@@ -211,13 +211,13 @@ exchange() {
                     END;
                 END LOOP;
                 RETURN NULL;
-            END $$;
+            END $check$;
             CREATE TEMP TABLE before_commit (once int) ON COMMIT DROP;
             CREATE CONSTRAINT TRIGGER must_hold AFTER INSERT ON before_commit
                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.must_hold();
             INSERT INTO before_commit VALUES (1);
             SET lock_timeout = '60s';
-            DO $$
+            DO $check$
             DECLARE
                 it record;
             BEGIN
@@ -234,7 +234,7 @@ exchange() {
                         EXECUTE format('CREATE SCHEMA %I', it.schema);
                     END IF;
                 END LOOP;
-            END $$;
+            END $check$;
 SQL
         # Cut off in the middle of a table's rows, what follows is one more row: it ends them, and then the transaction.
         pg_restore --single-transaction --no-owner --no-privileges --use-list="$SCRATCH/contents" --file=- \

@@ -1,6 +1,7 @@
 """Every pod of every stack is hardened, Jobs included."""
 
 import json
+import re
 
 import pytest
 
@@ -80,6 +81,16 @@ def test_every_container_has_requests_and_limits(lab):
         for container in containers(spec):
             for side in ("requests", "limits"):
                 assert set(container["resources"][side]) == {"cpu", "memory", "ephemeral-storage"}, name
+
+
+def test_every_command_reaches_its_container_as_it_is_written(lab):
+    for name, spec in lab.pods.items():
+        for container in containers(spec):
+            known = "|".join(variable["name"] for variable in container.get("env", ())) or "none"
+            # What Kubernetes replaces: variables by their values, and two dollars by one.
+            replaced = re.compile(rf"\$\$|\$\((?:{known})\)")
+            for word in (*container.get("command", ()), *container.get("args", ())):
+                assert not replaced.search(word), (name, container["name"])
 
 
 def test_every_scratch_volume_is_bounded(lab):
