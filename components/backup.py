@@ -120,9 +120,7 @@ class Backup(Component):
             *args.database.volumes(),
         ]
         if isinstance(args.to, RepositoryClaim):
-            volumes.append(
-                pods.claim("repository", args.to.existing_claim or self._claim(name, args, args.to))
-            )
+            volumes.append(pods.claim("backups", args.to.existing_claim or self._claim(name, args, args.to)))
         spec = workloads.job_spec(
             COMPONENT,
             args.workload,
@@ -239,7 +237,7 @@ class Backup(Component):
                 *pods.variables(settings),
                 *trust.variables(args.workload.trust),
             ],
-            mounts={"scratch": SCRATCH, "tmp": "/tmp", **({} if store else {"repository": REPOSITORY})},
+            mounts={"scratch": SCRATCH, "tmp": "/tmp", **({} if store else {"backups": REPOSITORY})},
             read_only_mounts={"data": CONFIG_DIR, **trust.mounts(args.workload.trust)},
         )
 

@@ -34,7 +34,7 @@ def given_up(step: Step, names: Renamed) -> Iterator[str]:
         used = known(new)
         for use, source in known(old).items():
             now = used.get(use)
-            if now != source and not _follows(source, now, names):
+            if now != source and not _follows(source, now, names) and source not in _at_hand(new):
                 yield f"uses another {what}: {use}, {_source(use, source)} → {_source(use, now)}"
 
 
@@ -114,6 +114,15 @@ def _keys(pod: Any) -> dict[str, Any]:
             name = at(volume, "secret", "secretName")
             found[f"volume {volume.get('name')}"] = (name, *(row.get("key") for row in items))
     return found
+
+
+def _at_hand(pod: Any) -> set[Any]:
+    """Secrets and keys that the pod reads as well: a key of before opens what is encrypted again."""
+    return {
+        (at(source, "secret", "name"), *(row.get("key") for row in _items(at(source, "secret"), "items")))
+        for volume in _items(pod, "volumes")
+        for source in _items(at(volume, "projected"), "sources")
+    }
 
 
 def _claims(pod: Any) -> dict[str, Any]:

@@ -55,7 +55,13 @@ def operated(apply, environment):
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "operated"}}
     made = apply([namespace, *defined])
     assert made.returncode == 0, made.stderr
-    kubectl = ["kubectl", "wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinitions"]
+    kubectl = [
+        "kubectl",
+        "wait",
+        "--for=condition=Established",
+        "--timeout=120s",
+        "customresourcedefinitions",
+    ]
     subprocess.run([*kubectl, *DEFINITIONS], env=os.environ | environment, check=True)
     for row in manifests.values():
         row["metadata"]["namespace"] = "operated"

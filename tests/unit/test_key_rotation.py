@@ -1,11 +1,16 @@
 """A secret key is rotated by one edit: the old one stays, what it opens is encrypted again, and no replica mixes the two."""
 
+import json
+
 import pytest
 
+from operations.review.preview import read
+from operations.review.verdict import Verdict, judge
 from settings.live import Live
 from settings.load import parse
 from settings.problems import SettingsError
 from tests.stack_files import filled_in, stack_file
+from tests.unit.previews import digest
 from tests.unit.recorder import engine_config, record, whole_program
 
 FIRST = {
@@ -94,6 +99,16 @@ def test_before_that_a_job_proves_it_and_the_bootstrap_works_with_the_key_of_the
     assert choose["args"][0] == "choose"
     assert {"name": "SKILLFLAW_SECRET_KEY_FILE", "value": chosen} in server["env"]
     assert chosen in record_["command"]
+
+
+def test_a_review_looks_at_a_rotation_and_calls_a_key_without_its_predecessor_a_loss(rotating, tmp_path):
+    def verdict(after) -> Verdict:
+        file = tmp_path / "preview.json"
+        file.write_text(json.dumps(digest(lab({}, FIRST), after)))
+        return judge(read(file)).verdict
+
+    assert verdict(rotating) == Verdict.ATTENTION
+    assert verdict(lab({"existing": THEIRS}, FIRST)) == Verdict.DESTRUCTIVE
 
 
 def test_a_run_after_the_rotation_changes_nothing(rotating):

@@ -444,7 +444,7 @@ def test_an_operation_that_nobody_knows_is_looked_at(judged, op):
             "CronJob",
             "backup",
             {"spec.jobTemplate.spec.template.spec.volumes[5].persistentVolumeClaim.claimName": "theirs"},
-            "uses another claim: volume repository, skillflaw-backups → theirs",
+            "uses another claim: volume backups, skillflaw-backups → theirs",
         ),
         (
             "Job",
