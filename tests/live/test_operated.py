@@ -1,4 +1,4 @@
-"""A database that CloudNativePG runs, as long as CI can wait: two instances, and a primary deleted under a writer."""
+"""A database that CloudNativePG runs: two instances, and a primary deleted under a writer."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,8 @@ from lab.layout import REAL
 from lab.process import wait_for
 from tests.live.operated import NAME, Operated, operated
 
-pytestmark = pytest.mark.independent
+# The operator takes five minutes to build on two cores.
+pytestmark = pytest.mark.drill
 
 
 @pytest.fixture(scope="module")
