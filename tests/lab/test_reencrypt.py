@@ -294,3 +294,18 @@ def test_what_is_restored_from_an_earlier_key_is_exchanged_again(case):
     case.record(OLD)
     case.exchange()
     assert opened(case.sql("SELECT value FROM it")) == "restored"
+
+
+def test_the_database_names_the_key_that_it_is_made_with_from_then_on(case):
+    case.sql(
+        "CREATE TABLE alembic_version (version_num text)",
+        f"COMMENT ON TABLE alembic_version IS 'skillflaw.com/key-fingerprint={fingerprint(OLD)}'",
+    )
+    case.exchange()
+    noted = case.sql("SELECT obj_description('alembic_version'::regclass)")
+    assert noted == f"skillflaw.com/key-fingerprint={fingerprint(NEW)}"
+
+
+def test_nothing_is_exchanged_on_data_that_is_half_restored(case):
+    (case.data / ".restoring").write_text("0123abcd")
+    assert "REFUSED: a restore has not ended" in case.run("exchange", 78)
