@@ -38,6 +38,14 @@ import pulumi_kubernetes as k8s
 
 here = pulumi.ResourceOptions(provider=k8s.Provider("careless"))
 namespace = "engine-careless"
+k8s.apiextensions.CustomResource(
+    "extra",
+    api_version="postgresql.cnpg.io/v1",
+    kind="Cluster",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={"instances": 1, "enableSuperuserAccess": True},
+    opts=here,
+)
 k8s.core.v1.PersistentVolumeClaim(
     "extra",
     metadata={"name": "extra", "namespace": namespace},

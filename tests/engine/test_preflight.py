@@ -20,7 +20,7 @@ def stack(fresh: Stack) -> Iterator[Stack]:
     """A stack that refers to a namespace, Secrets, a claim, a class, an issuer and an edge; none of them exists."""
     fresh.sections |= {
         "namespace": {"name": fresh.name, "create": False},
-        "edge": {"ingress": {"className": "preflight"}},
+        "edge": {"ingress": {"className": "preflight", "controller": "none"}},
         "surfaces": {"api": {"host": "api.skillflaw.test", "tls": {"secretName": "certificate"}}},
         "database": {"external": {"secretName": "db", "key": "url"}},
         "cache": {"external": {"secretName": "redis", "key": "url"}},

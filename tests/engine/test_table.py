@@ -7,6 +7,8 @@ import pytest
 from tests.edits import EDITS, PROTECTED, edited
 
 STATEFUL = PROTECTED | {"superuser-secret"}
+OF_BACKUPS = {"backup-claim", "backup-password", "backup-secret"}
+"""What goes with the backups of a stack that asks for none any more; protection keeps it."""
 
 
 @pytest.fixture(scope="module")
@@ -28,4 +30,4 @@ def test_an_edit_moves_exactly_what_it_must_and_replaces_nothing_stateful(plans,
     plan, (_, expected) = plans[edit], EDITS[edit]
     assert set().union(*plan.values()) == expected
     assert not plan.get("replace", set()) & STATEFUL
-    assert not plan.get("delete", set()) & STATEFUL - {"backup-claim"}
+    assert not plan.get("delete", set()) & STATEFUL - OF_BACKUPS
