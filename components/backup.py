@@ -74,7 +74,7 @@ class BackupArgs:
     database: State
     """The database that is dumped, by the role that owns its tables, past a pooler."""
     identity: str
-    """Whose snapshots they are: stacks in one repository never touch each other's."""
+    """The host of the snapshots: stacks in one repository never touch each other's."""
     images: Mapping[str, str]
     """Images that run now, by name, noted in each snapshot."""
     schedule: str

@@ -22,7 +22,7 @@ class IngressEdgeArgs(EdgeArgs):
     class_name: str
     """IngressClass of the controller."""
     controller: str = "none"
-    """Which controller it is, by its name in `ANNOTATIONS`: whose annotations carry timeouts and buffering."""
+    """The controller by its name in `ANNOTATIONS`, whose annotations carry timeouts and buffering."""
     issuer: str | None = None
     """cert-manager ClusterIssuer for hosts without a certificate of their own."""
 

@@ -35,7 +35,7 @@ class Snapshot:
     time: datetime
     """When it was taken."""
     stack: str
-    """Whose it is: `ORGANIZATION/PROJECT/STACK`."""
+    """The stack that it belongs to: `ORGANIZATION/PROJECT/STACK`."""
     facts: dict[str, str]
     """What is noted with it: `key` (fingerprint), `revision` (of the schema), `server`, and images by name."""
 
