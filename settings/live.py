@@ -18,8 +18,6 @@ class Live:
     """`ORGANIZATION/PROJECT/STACK`: whose what it makes is."""
     frozen: Mapping[str, str] = field(default_factory=dict)
     """Choices that hold for the life of the data."""
-    generated_key: bool = False
-    """Whether it holds a key that it generated."""
     secret_key: str | None = None
     """The key in use, as a reference in words; None where it is not known."""
     key_generation: int = 0
@@ -57,7 +55,6 @@ def read_live() -> Live:
             return Live(
                 stack=stack,
                 frozen=outputs.get("frozen", {}),
-                generated_key=outputs.get("generatedKey", False),
                 secret_key=outputs.get("secretKey"),
                 # The first release generates one key, and says no number.
                 key_generation=int(outputs.get("keyGeneration", outputs.get("generatedKey", False))),

@@ -296,7 +296,7 @@ class IngressEdge(Section, frozen=True):
     class_name: ObjectName
     """IngressClass of the controller."""
     controller: Controller | None = None
-    """Which controller it is, since each reads timeouts and buffering from annotations of its own: `nginx` is the
+    """The controller by name, since each reads timeouts and buffering from annotations of its own: `nginx` is the
     community's, `f5-nginx` F5's, `haproxy` HAProxy Technologies', `openshift` its router, `alb` AWS's, `gce` Google's;
     `none` is any whose timeouts are configured elsewhere. May be left out for a class of a well-known name."""
 
@@ -582,7 +582,7 @@ class Database(OneOf, frozen=True):
 
     @property
     def mode(self) -> str:
-        """Which of the alternatives was chosen, as the stack file spells it."""
+        """The alternative that was chosen, as the stack file spells it."""
         if self.in_cluster:
             return "inCluster"
         return "cloudNativePg" if self.cloud_native_pg else "external"

@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 REFUSED = 78
-OTHER_FILES_BYTES = 16 << 20
+LARGEST_FILE_BYTES = 16 << 20
 LOCK_SECONDS = 120
 BATCH = 500
 
@@ -203,7 +203,7 @@ def files(data: Path, keys: Keys, *, write: bool) -> list[str]:
     """Renews the tokens of the volume's JSON files. Returns the files that had some of an old key."""
     summary = []
     for path in sorted(data.rglob("*.json")):
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > OTHER_FILES_BYTES:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE_BYTES:
             continue
         try:
             text = path.read_bytes().decode()

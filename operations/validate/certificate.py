@@ -1,4 +1,4 @@
-"""Whose certificate a host shows."""
+"""The certificate that a host shows, and who issued it."""
 
 import ssl
 

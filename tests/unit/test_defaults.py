@@ -44,7 +44,7 @@ def workload(image: str, resources: Resources) -> Workload:
 
 def test_what_holds_state_defaults_to_the_stack_files_defaults():
     file = settings()
-    live = Live(stack="o/p/s", frozen={}, generated_key=False)
+    live = Live(stack="o/p/s", frozen={})
     assert arguments.namespace(file, live) == NamespaceArgs(owner="o/p/s")
     assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(
         namespace="ns", generations=range(1, 2), old_generations=[], given_up=[]
@@ -85,7 +85,7 @@ def test_an_autoscaler_defaults_to_the_stack_files_target():
 
 def test_backups_default_to_the_stack_files_defaults():
     file = settings(backup=sections.Backup(schedule="0 3 * * *"))
-    live = Live(stack="o/p/s", frozen={}, generated_key=False)
+    live = Live(stack="o/p/s", frozen={})
     assert arguments.backup(file, "ns", live, storage=ANY, database=URL, before_rotation=0) == BackupArgs(
         workload=workload("postgres", backup.RESOURCES),
         storage=ANY,
