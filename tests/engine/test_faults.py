@@ -1,5 +1,6 @@
 """The engine is killed, the API server fails: nothing is doubled or orphaned."""
 
+import contextlib
 import json
 import os
 import random
@@ -62,7 +63,9 @@ def killed_up(stack: Stack, after: float) -> bool:
             engine.wait(after)
         except subprocess.TimeoutExpired:
             for process in [engine.pid, *descendants(engine.pid)]:
-                os.kill(process, signal.SIGKILL)
+                # One of a provider's own may have ended since it was listed.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
             return True
     return False
 
