@@ -193,6 +193,7 @@ def runtime(
         database=database,
         cache=cache,
         superuser=superuser,
+        guard_resources=_resources(settings.bootstrap.resources),
         pool=Pool(size=settings.database.pool_size, overflow=settings.database.max_overflow),
         # Without a public host only a port-forward on the operator's machine is left.
         origins=(f"https://{browsers.host}" if browsers else "http://localhost:7860",),
@@ -214,7 +215,6 @@ def bootstrap(settings: Settings, runtime: Runtime, *, after: Sequence[pulumi.Re
         runtime=runtime,
         after=after,
         accept_loss=settings.secret_key.accept_loss,
-        resources=_resources(own.resources),
         pods=_pods(settings.pods, settings.backend.pods, own.pods),
     )
 

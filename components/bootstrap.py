@@ -9,11 +9,10 @@ import pulumi_kubernetes as k8s
 
 from . import key_guard, labels, names, pods, workloads
 from .component import Component
-from .pods import Pods, Resources
+from .pods import Pods
 from .runtime import (
     CONFIG_DIR,
     FINGERPRINT,
-    GUARD_RESOURCES,
     KEY_DIR,
     KEY_FILE,
     KEY_FILE_VARIABLE,
@@ -24,7 +23,6 @@ from .runtime import (
 COMPONENT = names.BOOTSTRAP
 CHOSEN, CHOSEN_DIR = "chosen-key", "/run/secrets/chosen"
 """Volume of the key that the data is made with."""
-RESOURCES = GUARD_RESOURCES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +35,6 @@ class BootstrapArgs:
     """State that must be up first; a Job's retries are slower than waiting."""
     accept_loss: str | None = None
     """Fingerprint of the key that may be given up."""
-    resources: Resources = RESOURCES
-    """Requests and limits of the containers that compare and note the key."""
     pods: Pods = field(default_factory=Pods)
     """What the cluster's owner asks of the Jobs' pods."""
 
@@ -154,7 +150,7 @@ def _guard(
     return pods.container(
         name,
         args.runtime.workload.image,
-        args.resources,
+        args.runtime.guard_resources,
         command=[*command, *accepted],
         env=args.runtime.database_environment,
         mounts={"data": CONFIG_DIR},

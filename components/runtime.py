@@ -131,6 +131,8 @@ class RuntimeArgs:
     """Redis; None leaves each process a cache of its own."""
     superuser: Superuser
     """The first administrator."""
+    guard_resources: pods.Resources = GUARD_RESOURCES
+    """Requests and limits of the containers that compare and note the key."""
     pool: Pool = Pool()
     """Database connections of each process."""
     origins: tuple[str, ...] = ("http://localhost:7860",)
@@ -157,12 +159,14 @@ class Runtime(Component):
 
     workload: pods.Workload
     storage: Storage
+    guard_resources: pods.Resources
     probes: Probes
     longest_flow_seconds: int
 
     def __init__(self, name: str, args: RuntimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("skillflaw:app:Runtime", name, None, opts)
         self.workload, self.storage = args.workload, args.storage
+        self.guard_resources = args.guard_resources
         self.probes, self.longest_flow_seconds = args.probes, args.longest_flow_seconds
         self._args = args
         self._config = k8s.core.v1.ConfigMap(
@@ -258,7 +262,7 @@ class Runtime(Component):
         return pods.container(
             "guard",
             self.workload.image,
-            GUARD_RESOURCES,
+            self.guard_resources,
             command=command,
             mounts={},
             read_only_mounts={"data": CONFIG_DIR},

@@ -439,7 +439,7 @@ class Bootstrap(Workload, frozen=True):
     """The Jobs that prepare what the backend starts on. Their pods are asked what the backend's are, and this."""
 
     resources: BootstrapResources = BootstrapResources()
-    """Requests and limits of the containers that compare and note the key; what migrates has the backend's."""
+    """Requests and limits of the containers that compare and note the key, in the backend's pods too."""
 
 
 class WebResources(Resources, frozen=True):

@@ -388,3 +388,27 @@ def test_a_broken_image_of_the_database_can_be_rolled_back_and_an_old_stack_keep
     database = lab.one("StatefulSet", "database")
     assert database.inputs["spec"]["podManagementPolicy"] == "Parallel"
     assert list(database.request.ignoreChanges) == ["spec.podManagementPolicy"]
+
+
+def test_a_stack_file_decides_what_every_container_asks_for():
+    config = filled_in("lab")
+    for workload in (
+        "backend",
+        "bootstrap",
+        "frontend",
+        "docs",
+        "database.inCluster",
+        "cache.inCluster",
+        "backup",
+    ):
+        holder = config
+        for key in workload.split("."):
+            holder = holder.setdefault(key, {})
+        holder["resources"] = {"requests": {"cpu": "123m"}}
+    config["secretKey"] = {"generated": {"generation": 2}}
+    asked = {
+        f"{name}/{container['name']}": container["resources"]["requests"]["cpu"]
+        for name, spec in run(config).pods.items()
+        for container in containers(spec)
+    }
+    assert set(asked.values()) == {"123m"}, asked
