@@ -35,11 +35,11 @@ live: environment
 drill: environment
 	$(PYTHON) -m pytest tests/live tests/drill -m drill
 
-# On simulated nodes and on none. The engine's files take longest, so they come first.
+# On simulated nodes and on none. The files that take longest come first, so that no process waits for one at the end.
 elsewhere: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
-	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/scan tests/unit tests/lab
+	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/lab tests/scan tests/unit
 
 # API servers of other versions of Kubernetes: built once per machine, several minutes each.
 versions: environment
