@@ -14,6 +14,7 @@ larger text, and a token's own content may hold more.
 
 import base64
 import hashlib
+import mmap
 import os
 import random
 import re
@@ -203,12 +204,17 @@ def files(data: Path, keys: Keys, *, write: bool) -> list[str]:
     """Renews the tokens of the volume's JSON files. Returns the files that had some of an old key."""
     summary = []
     for path in sorted(data.rglob("*.json")):
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE_BYTES:
+        if path.is_symlink() or not path.is_file():
             continue
-        try:
-            text = path.read_bytes().decode()
-        except UnicodeDecodeError:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            if may_hold_tokens(path):
+                refuse(
+                    f"the volume's {path.relative_to(data)} is larger than {LARGEST_FILE_BYTES >> 20} MiB"
+                    " and holds what looks like encrypted values: move it away, or give it another name than *.json"
+                )
             continue
+        # Tokens are ASCII, and so are found whatever encodes the rest.
+        text = path.read_bytes().decode("latin-1")
         renewed = keys.renewed(text)
         if renewed == text:
             continue
@@ -217,10 +223,16 @@ def files(data: Path, keys: Keys, *, write: bool) -> list[str]:
             refuse(f"the volume's {path.relative_to(data)} cannot be written")
         if write:
             fresh = path.with_name(f".{path.name}.new")
-            fresh.write_bytes(renewed.encode())
+            fresh.write_bytes(renewed.encode("latin-1"))
             fresh.chmod(path.stat().st_mode & 0o777)
             fresh.replace(path)
     return summary
+
+
+def may_hold_tokens(path: Path) -> bool:
+    """Whether a file of any size holds what tokens begin with."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"gAAAAA") >= 0
 
 
 def prove(keys: Keys, data: Path) -> None:
@@ -236,6 +248,9 @@ def prove(keys: Keys, data: Path) -> None:
 
 def rotate(keys: Keys, data: Path) -> None:
     """Exchanges everything in one transaction, and commits once no value is left that only an old key opens."""
+    # What refuses a file refuses before anything is committed.
+    files(data, keys, write=False)
+    keys.found.clear()
     with connect() as connection:
         for setting in (
             f"lock_timeout = '{LOCK_SECONDS}s'",

@@ -177,10 +177,26 @@ def test_files_of_the_volume_are_exchanged_and_nothing_else_in_it(case, tmp_path
     (base / "link.json").symlink_to(tmp_path / "outside.json")
     case.exchange()
     written = base / "embedding_metadata.json"
+    assert opened((base / "binary.json").read_bytes()[2:].decode()) == "binary"
     assert opened(json.loads(written.read_text())["api_key"]) == "embeds"
     assert written.stat().st_mode & 0o777 == 0o640
     assert opened((tmp_path / "outside.json").read_text(), OLD) == "outside"
     assert {path.name for path in base.iterdir()} == {"embedding_metadata.json", "binary.json", "link.json"}
+
+
+@pytest.mark.parametrize("action", ["prove", "exchange"])
+@pytest.mark.parametrize("holds_a_token", [True, False])
+def test_a_file_that_is_too_large_refuses_only_when_it_may_hold_values(case, action, holds_a_token):
+    case.sql("CREATE TABLE it (value text)", f"INSERT INTO it VALUES ('{sealed('a')}')")
+    with (case.data / "export.json").open("wb") as file:
+        file.truncate(20 << 20)
+        file.seek(0, os.SEEK_END)
+        file.write(sealed("late").encode() if holds_a_token else b"{}")
+    said = case.run(action, 78 if holds_a_token else 0)
+    if holds_a_token:
+        assert "REFUSED: the volume's export.json is larger than 16 MiB" in said
+        assert case.made_with == fingerprint(OLD)
+        assert opened(case.sql("SELECT value FROM it"), OLD) == "a"
 
 
 def test_a_proof_changes_nothing_and_waits_for_nobody(case):
