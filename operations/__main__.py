@@ -16,12 +16,16 @@ from operations import changes
 from operations import recover as recovery
 from operations import release as releases
 from operations import stack as stacks
+from operations.diagnose import archive
 from operations.kubectl import Kubectl
 from operations.preflight import images as used
 from operations.preflight import plan as preflights
 from operations.preflight.report import report as lacking
 from operations.program import ProgramError
 from operations.refusal import refusal
+from operations.status import gather
+from operations.status.report import as_json
+from operations.status.report import report as shown
 from operations.wire import Endpoint, resolved
 
 StackName = Annotated[
@@ -108,6 +112,47 @@ def validate(
             console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
             failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def status(
+    stack: StackName,
+    json_: Annotated[
+        bool, typer.Option("--json", help="For programs: docs/operating.md has the shape.")
+    ] = False,
+) -> None:
+    """How the stack is, on one screen, by reading only: what is well (✓), worth a look (?), broken (✗).
+
+    Exit codes: 0, all is well; 1, something is worth a look; 2, something is broken; 3, it could not be asked.
+    """
+    with refusal(f"cannot ask {stack}", 3), gather.asked(stack) as asked:
+        known = asked.status()
+    if json_:
+        document, code = as_json(known)
+        typer.echo(document)
+    else:
+        code = shown(known, console)
+    raise typer.Exit(code)
+
+
+@app.command()
+def diagnose(
+    stack: StackName,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Archive to write; otherwise diagnose-STACK-TIME.tar.gz in this folder."),
+    ] = None,
+) -> None:
+    """Packs what a maintainer asks for: objects, events, logs, versions and status, without a value of any Secret.
+
+    Exit codes: 0, written; 2, not written, since it could not be kept free of secrets, or for want of an answer.
+    """
+    with refusal(f"cannot diagnose {stack}"), gather.asked(stack) as asked:
+        file = to or Path(f"diagnose-{stack.rpartition('/')[2]}-{asked.now:%Y%m%dT%H%M%S}.tar.gz")
+        lacking = archive.write(asked, file)
+        console.print(f"{file}: look into it before you send it", soft_wrap=True, markup=False)
+        if lacking:
+            console.print("not read:", *lacking, sep="\n  ", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -35,10 +35,12 @@ class Kubectl:
     cluster: tuple[str, ...]
     """Options that choose it."""
     namespace: str
+    seconds: float | None = None
+    """How long each call may take; None leaves it to kubectl."""
 
     def run(self, *words: str, stdin: str | None = None) -> str:
         """Runs kubectl and returns what it printed."""
-        return output_of(*self._command(), *words, stdin=stdin)
+        return output_of(*self._command(), *words, stdin=stdin, seconds=self.seconds)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """One object."""

@@ -9,10 +9,10 @@ from operations.program import ProgramError
 
 
 @contextlib.contextmanager
-def refusal(what: str) -> Iterator[None]:
-    """Ends the command with exit code 2 when a program or a file says no; `what` could not be done."""
+def refusal(what: str, code: int = 2) -> Iterator[None]:
+    """Ends the command with an exit code when a program or a file says no; `what` could not be done."""
     try:
         yield
     except (ProgramError, OSError) as error:
         typer.secho(f"{what}: {error}", fg="red", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(code) from None

@@ -9,6 +9,9 @@ from operations.kubectl import Kubectl, cluster
 from operations.program import ProgramError, output_of
 from outputs import Outputs
 
+PULUMI_SECONDS = 60
+"""How long reading a state may take, wherever it is kept."""
+
 
 class Stack(Outputs, frozen=True):
     """A stack's outputs, and its namespace as `kubectl` reaches it."""
@@ -26,7 +29,9 @@ def read(name: str) -> Stack:
     Raises:
         ProgramError: pulumi cannot read the stack, or it lacks outputs (it was never brought up).
     """
-    outputs = output_of("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", name)
+    outputs = output_of(
+        "pulumi", "stack", "output", "--json", "--show-secrets", "--stack", name, seconds=PULUMI_SECONDS
+    )
     try:
         return msgspec.json.decode(outputs, type=Stack)
     except msgspec.ValidationError as error:

@@ -22,8 +22,8 @@ def ready(wanted: Wanted, found: Found) -> Outcome:
     clusters = _clusters(wanted)
     if not clusters:
         return Outcome("CloudNativePG: no Cluster is asked for")
-    pods = [each for each in found.items("/api/v1/pods", labelSelector=OPERATOR) if _is_ready(each)]
-    versions = sorted({_version(pod) for pod in pods})
+    pods = ready_pods(found)
+    versions = sorted({version_of(pod) for pod in pods})
     problems = [problem for each in clusters for problem in _problems(each, pods, found)]
     return Outcome(
         f"CloudNativePG: {len(pods)} pods of version {', '.join(versions) or '?'}", tuple(problems)
@@ -115,12 +115,17 @@ def _unknown(value: Any, schema: Any, path: str = "spec") -> Iterator[str]:
         yield from _unknown(inner, at(schema, "items"), path)
 
 
+def ready_pods(found: Found) -> list[Object]:
+    """Pods of the operator that are ready, in any namespace."""
+    return [each for each in found.items("/api/v1/pods", labelSelector=OPERATOR) if _is_ready(each)]
+
+
 def _is_ready(pod: Object) -> bool:
     conditions = at(pod, "status", "conditions") or ()
     return any(row["type"] == "Ready" and row["status"] == "True" for row in conditions)
 
 
-def _version(pod: Object) -> str:
+def version_of(pod: Object) -> str:
     """Tag of the operator's image; its digest says nothing."""
     [image, *_] = [str(row["image"]) for row in at(pod, "spec", "containers")]
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "unknown"

@@ -1,0 +1,1 @@
+"""How a stack is, on one screen: facts are gathered, then judged, then shown."""

@@ -1,0 +1,207 @@
+"""Facts about a running stack as they were read; nothing here judges them.
+
+In JSON each has the names below in camelCase; a fact that could not be had is `{"unknown": "why"}`.
+"""
+
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from msgspec import Struct, field
+
+T = TypeVar("T")
+
+
+class Unknown(Struct, frozen=True):
+    """A fact that could not be had."""
+
+    why: str = field(name="unknown")
+    """The reason, in the words of whoever refused; without a secret."""
+
+
+Known: TypeAlias = T | Unknown
+
+
+class Fact(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something that was read."""
+
+
+class Pod(Fact, frozen=True, kw_only=True):
+    """A pod that has not ended."""
+
+    name: str
+    workload: str
+    """Name of the object whose replica it is; empty for a Job's."""
+    node: str | None
+    zone: str | None
+    ready: bool
+    trouble: str | None
+    """What keeps it from being ready, once that is more than a start: no node, no image, a process that ends."""
+    restarts: int
+    restarted: datetime | None
+    """When a container of it was last started again."""
+    reason: str | None
+    """What ended that container before."""
+
+
+class Workload(Fact, frozen=True, kw_only=True):
+    """A Deployment, a StatefulSet or a Cluster of the stack."""
+
+    kind: str
+    name: str
+    images: tuple[str, ...]
+    wanted: int | None
+    """Replicas that are asked for; None where the object does not exist."""
+    ready: int
+    updated: int
+    """Replicas of the newest template."""
+
+
+class Node(Fact, frozen=True, kw_only=True):
+    """A node of the cluster."""
+
+    name: str
+    zone: str | None
+    usable: bool
+    """Whether it is Ready and takes pods."""
+
+
+class Standby(Fact, frozen=True, kw_only=True):
+    """A standby as the primary sees it."""
+
+    name: str
+    state: str
+    """`streaming` when all is well."""
+    sync_state: str
+    """`sync` or `quorum` where a commit waits for it, `async` where none does."""
+    lag_bytes: int
+    """Write-ahead log that it has not replayed yet, in bytes."""
+    lag_seconds: float
+    """Age of what it replays, in seconds."""
+
+
+class Replication(Fact, frozen=True, kw_only=True):
+    """Primary and standbys of a database that CloudNativePG runs."""
+
+    phase: str
+    """CloudNativePG's own word."""
+    healthy: bool
+    """Whether its condition Ready holds."""
+    primary: str
+    instances: int
+    standbys: Known[tuple[Standby, ...]]
+
+
+class Operator(Fact, frozen=True, kw_only=True):
+    """CloudNativePG's operator, its ready pods."""
+
+    versions: tuple[str, ...]
+    nodes: tuple[str, ...]
+    """Node of each pod."""
+
+
+class Inside(Fact, frozen=True, kw_only=True):
+    """What a pod of the backend says from inside; a part that failed holds the kind of its error instead."""
+
+    version: str | None = None
+    """Version of the application, as it says itself."""
+    connections: int | None = None
+    """Connections to the database's server, everybody's."""
+    max_connections: int | None = None
+    reserved: int = 0
+    """Connections that are kept for superusers."""
+    per_process: int | None = None
+    """Connections that the pool of one process may open."""
+    server: str | None = None
+    """Version of the database's server."""
+    read_only: bool = False
+    """Whether the server takes no writes."""
+    mounted: str | None = None
+    """Fingerprint of the secret key that the pod holds."""
+    on_volume: str | None = None
+    """Fingerprint of the key that the files were made with."""
+    in_database: str | None = None
+    """Fingerprint of the key that the database was made with."""
+    restoring: str | None = None
+    """Backup whose restore has begun on the volume and not ended."""
+    errors: dict[str, str] = {}
+    """Kind of the error, by the part that failed: `version`, `database`, `key`."""
+
+
+class Backup(Fact, frozen=True, kw_only=True):
+    """The stack's scheduled backups."""
+
+    schedule: str
+    since: datetime
+    """When the schedule was made."""
+    suspended: bool
+    restoring: str | None
+    """Backup whose restore has begun and not ended."""
+    kept_in: str
+    """The repository: a bucket's URL, or a claim."""
+    taken: datetime | None
+    """When the last good backup began, or ended where its Job is gone; it was restored once and read back then."""
+    failed: datetime | None
+    """When the last run began, if it failed."""
+    running: bool
+
+
+class Certificate(Fact, frozen=True, kw_only=True):
+    """The certificate of a public host."""
+
+    host: str
+    held_in: str
+    """The Secret, or where else it was seen."""
+    begins: datetime | None
+    ends: datetime | None
+    """None where there is none yet."""
+    trouble: str | None = None
+    """Why cert-manager cannot renew it."""
+
+
+class Volume(Fact, frozen=True, kw_only=True):
+    """A claim that a running pod mounts."""
+
+    claim: str
+    percent: int
+    """How full its file system is."""
+    free_kib: int
+
+
+class Key(Fact, frozen=True, kw_only=True):
+    """The secret key, as the last `up` exported it."""
+
+    reference: str | None
+    generation: int | None
+    """The newest generation, where the stack generates keys."""
+    rotations: int
+    rotating: tuple[str, ...]
+    """Pods that are encrypting again."""
+
+
+class Status(Fact, frozen=True, kw_only=True):
+    """Everything that was asked."""
+
+    stack: str
+    where: str
+    """Context and namespace."""
+    at: datetime
+    database: str
+    """`inCluster`, `external` or `cloudNativePg`."""
+    workloads: tuple[Known[Workload], ...]
+    pods: Known[tuple[Pod, ...]]
+    nodes: Known[tuple[Node, ...]]
+    inside: Known[Inside]
+    replication: Known[Replication] | None
+    """None where no operator runs the database."""
+    operator: Known[Operator] | None
+    backup: Known[Backup] | None
+    """None where none is scheduled."""
+    certificates: dict[str, Known[Certificate]]
+    """By surface."""
+    volumes: dict[str, Known[Volume]]
+    """By claim; those that no running pod mounts are left out."""
+    key: Key
+    drift: Known[tuple[str, ...]]
+    """What differs from the state, a sentence each."""
+    unfinished: Known[tuple[str, ...]]
+    """Operations that have begun and not ended, a sentence each."""
