@@ -92,8 +92,10 @@ DEFAULTS = {
     "group": "",
     "sessionAffinity": "None",
     "pathType": "ImplementationSpecific",
+    # What a restore that ended leaves of the schedule that it held back.
+    "suspend": False,
 }
-"""Fields that the API server fills in inside a list that one manager owns as a whole."""
+"""Values that the API server fills in where nobody says another one; written by hand they change nothing."""
 
 IDENTITIES = ("name", "host", "path", "port", "cidr", "secretName")
 """Fields by which an item of such a list is known again."""
@@ -197,9 +199,14 @@ def additions(row: Object, inputs: Object) -> Iterator[Addition]:
             continue
         for path, value in _written(entry.get("fieldsV1") or {}, row, inputs, ()):
             addition = Addition(path, manager or "somebody", value)
-            if addition.pointer not in seen and not _is_note(path):
+            if addition.pointer not in seen and not _is_note(path) and not _is_default(path, value):
                 seen.add(addition.pointer)
                 yield addition
+
+
+def _is_default(path: tuple[Place, ...], value: Any) -> bool:
+    key = path[-1][1]
+    return key in DEFAULTS and bool(DEFAULTS[key] == value)
 
 
 def _is_note(path: tuple[Place, ...]) -> bool:

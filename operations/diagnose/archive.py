@@ -82,7 +82,7 @@ def _read(asked: Asked, scrubber: Scrubber, secrets: list[Object]) -> tuple[dict
     found, namespace = asked.found, asked.found.namespace
     parts: dict[str, Callable[[], str]] = {
         "status.json": lambda: _json(scrubber.value(json.loads(as_json(asked.status())[0]))),
-        "outputs.json": lambda: _json(scrubber.value(_outputs(asked))),
+        "outputs.json": lambda: _json(_outputs(asked, scrubber)),
         "versions.json": lambda: _json(scrubber.value(_versions(asked))),
         "history.json": lambda: _json(scrubber.value(_history(asked.stack))),
         "secrets.yaml": lambda: _yaml(scrubber.value([_outline(each) for each in secrets])),
@@ -173,8 +173,11 @@ def _names(asked: Asked) -> set[str]:
 
 def _objects(found: Found, scrubber: Scrubber, version: str, resource: str) -> str:
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    rows = found.items(f"{root}/namespaces/{found.namespace}/{resource}")
-    return _yaml(scrubber.value(list(map(_noted, rows)))) if rows else ""
+    listed = found.read(f"{root}/namespaces/{found.namespace}/{resource}") or {}
+    # The items of a list do not say what they are.
+    kind = {"apiVersion": version, "kind": str(listed.get("kind")).removesuffix("List")}
+    rows = listed.get("items") or []
+    return _yaml(scrubber.value([kind | _noted(each) for each in rows])) if rows else ""
 
 
 def _noted(each: Object) -> Object:
@@ -193,7 +196,10 @@ def _outline(secret: Object) -> Object:
         "metadata": {key: secret["metadata"][key] for key in LABELS if key in secret["metadata"]},
         "type": secret.get("type"),
         "immutable": secret.get("immutable", False),
-        "bytes": {key: len(base64.b64decode(value)) for key, value in (secret.get("data") or {}).items()},
+        "data": [
+            {"key": key, "bytes": len(base64.b64decode(value))}
+            for key, value in (secret.get("data") or {}).items()
+        ],
     }
 
 
@@ -227,8 +233,19 @@ def _logs(found: Found) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield f"logs/{name}.{row['name']}.previous.log", (*words, "--previous")
 
 
-def _outputs(asked: Asked) -> Object:
-    return {key: value for key, value in asked.outputs.by_name().items() if key != "kubeconfig"}
+def _outputs(asked: Asked, scrubber: Scrubber) -> Object:
+    """Outputs but the kubeconfig; those with the name of a secret say where it is, and are shown."""
+    shown = {key: value for key, value in asked.outputs.by_name().items() if key != "kubeconfig"}
+    return {key: _each(scrubber.text, value) for key, value in shown.items()}
+
+
+def _each(change: Callable[[str], str], value: Any) -> Any:
+    """A value whose every text is changed."""
+    if isinstance(value, dict):
+        return {key: _each(change, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each(change, inner) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def _versions(asked: Asked) -> Object:

@@ -6,7 +6,6 @@ and its form, as in a review.
 """
 
 import base64
-import binascii
 import html
 import json
 import re
@@ -48,10 +47,12 @@ class Scrubber:
         cores: dict[str, str] = {}
         for place, value in secrets.items():
             word = f"[secret:{place}]"
-            texts = {text for text in _texts(value) if len(text) >= SHORTEST and text not in names}
-            forms |= {form: word for text in texts for form in _written(text)}
-            cores |= {core: word for text in texts for core in _cores(text.encode())}
+            texts = set(_texts(value))
+            sought = {text for text in texts if len(text) >= SHORTEST and text not in names}
+            forms |= {form: word for text in sought for form in _written(text)}
+            cores |= {core: word for text in sought for core in _cores(text.encode())}
             if not texts:
+                # Of no alphabet at all, such as a keystore: it is written in base64.
                 cores |= dict.fromkeys(_cores(value), word)
         # The longest first: a URL before the password in it.
         self._forms = sorted(forms.items(), key=lambda row: -len(row[0]))
@@ -233,7 +234,7 @@ def _from_base64(text: str) -> str | None:
     standard = "".join(text.split()).rstrip("=").translate(_STANDARD)
     try:
         inner = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     return inner.decode(errors="replace")
 

@@ -52,8 +52,8 @@ class Workload(Fact, frozen=True, kw_only=True):
     wanted: int | None
     """Replicas that are asked for; None where the object does not exist."""
     ready: int
-    updated: int
-    """Replicas of the newest template."""
+    rolling: bool
+    """Whether not every replica is of the newest template and ready, or one of an older template is still there."""
 
 
 class Node(Fact, frozen=True, kw_only=True):

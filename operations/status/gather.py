@@ -179,7 +179,7 @@ class Asked:
     def _workload(self, kind: str, name: str) -> Workload:
         each = self._object(kind, name)
         if each is None:
-            return Workload(kind=kind, name=name, images=(), wanted=None, ready=0, updated=0)
+            return Workload(kind=kind, name=name, images=(), wanted=None, ready=0, rolling=False)
         spec, status = each["spec"], each.get("status") or {}
         if kind == "Cluster":
             ready = status.get("readyInstances") or 0
@@ -189,17 +189,19 @@ class Asked:
                 images=tuple(filter(None, [status.get("image")])),
                 wanted=spec.get("instances", 1),
                 ready=ready,
-                updated=ready,
+                rolling=False,
             )
-        ready = status.get("readyReplicas") or 0
+        wanted = spec.get("replicas", 1)
+        counts = {key: status.get(key) or 0 for key in ("replicas", "updatedReplicas", "unavailableReplicas")}
+        rolled = counts == {"replicas": wanted, "updatedReplicas": wanted, "unavailableReplicas": 0}
         seen = status.get("observedGeneration") == each["metadata"].get("generation")
         return Workload(
             kind=kind,
             name=name,
             images=tuple(row["image"] for row in spec["template"]["spec"]["containers"]),
-            wanted=spec.get("replicas", 1),
-            ready=ready,
-            updated=status.get("updatedReplicas") or 0 if seen else 0,
+            wanted=wanted,
+            ready=status.get("readyReplicas") or 0,
+            rolling=not (seen and rolled),
         )
 
     def _nodes(self) -> tuple[Node, ...]:

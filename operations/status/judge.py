@@ -128,8 +128,8 @@ def _workload(it: Workload, pods: tuple[Pod, ...], nodes: tuple[Node, ...]) -> J
         return Verdict.BROKEN, f"{says}; {images}"
     if it.ready < it.wanted:
         return Verdict.LOOK, f"{says}; {images}"
-    if it.updated < it.wanted:
-        return Verdict.LOOK, f"{says}, {it.updated} of them new: a rollout runs; {images}"
+    if it.rolling:
+        return Verdict.LOOK, f"{says}, and a rollout has not ended; {images}"
     on = {pod.node for pod in own}
     if len(own) > 1 and len(on) == 1 and sum(node.usable for node in nodes) > 1:
         return Verdict.LOOK, f"{says}, all on {on.pop()}, which takes them along; {images}"
@@ -172,9 +172,11 @@ def _database(mode: str, inside: Inside) -> Judged:
     }.get(mode, mode)
     if "database" in inside.errors:
         return Verdict.BROKEN, f"{where}: the backend cannot ask it ({inside.errors['database']})"
+    # Without the words of whoever built it.
+    server = (inside.server or "?").split()[0]
     if inside.read_only:
-        return Verdict.BROKEN, f"{where}: PostgreSQL {inside.server} takes no writes"
-    return Verdict.WELL, f"{where}: PostgreSQL {inside.server} takes writes"
+        return Verdict.BROKEN, f"{where}: PostgreSQL {server} takes no writes"
+    return Verdict.WELL, f"{where}: PostgreSQL {server} takes writes"
 
 
 def _replication(it: Replication) -> Judged:

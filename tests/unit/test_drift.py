@@ -107,6 +107,24 @@ def test_a_field_that_somebody_added_is_named_with_its_path_its_writer_and_its_v
     ]
 
 
+CRON_JOB = declared("CronJob", "backup", "batch/v1", spec={"schedule": "0 3 * * *"})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "field", "value", "added"),
+    [
+        (CRON_JOB, "suspend", False, False),
+        (CRON_JOB, "suspend", True, True),
+        (SERVICE, "sessionAffinity", "None", False),
+        (SERVICE, "sessionAffinity", "ClientIP", True),
+    ],
+)
+def test_what_is_there_without_anybody_is_no_addition_when_a_hand_wrote_it(inputs, field, value, added):
+    entry = written("kubectl-patch", {"f:spec": {f"f:{field}": {}}})
+    lines, commands = reported(inputs, live(inputs, entry, spec=inputs["spec"] | {field: value}))
+    assert (len(lines), len(commands)) == (added, added)
+
+
 def test_a_host_and_a_path_of_a_list_that_has_one_owner_are_additions():
     rules = [
         {
