@@ -187,7 +187,8 @@ class Status(Fact, frozen=True, kw_only=True):
     at: datetime
     database: str
     """`inCluster`, `external` or `cloudNativePg`."""
-    workloads: tuple[Known[Workload], ...]
+    workloads: dict[str, Known[Workload]]
+    """By name, a Cluster's with its kind in front."""
     pods: Known[tuple[Pod, ...]]
     nodes: Known[tuple[Node, ...]]
     inside: Known[Inside]

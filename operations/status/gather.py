@@ -107,18 +107,25 @@ class Asked:
 
     def status(self) -> Status:
         """Every fact, or why it could not be had."""
-        frozen = self.outputs.frozen
-        operated = frozen.get("database") == "cloudNativePg"
+        declared = {_called(row): row for row in self.declared if row["kind"] in WORKLOADS}
+        kinds = {row["kind"] for row in declared.values()}
+        operated = "Cluster" in kinds
+        mode = "cloudNativePg" if operated else "inCluster" if "StatefulSet" in kinds else "external"
+        # First what everybody else waits for.
+        names = sorted(declared, key=lambda name: name != self.outputs.backend_service)
         with ThreadPoolExecutor(AT_ONCE) as threads:
 
             def ask(part: Callable[..., T], *words: Any) -> Callable[[], Known[T]]:
                 return threads.submit(_known, part, *words).result
 
-            declared = [row for row in self.declared if row["kind"] in WORKLOADS]
-            workloads = [ask(self._workload, row["kind"], row["metadata"]["name"]) for row in declared]
+            workloads = {
+                name: ask(self._workload, declared[name]["kind"], declared[name]["metadata"]["name"])
+                for name in names
+            }
             pods, nodes = ask(self._pods), ask(self._nodes)
             inside = ask(self._inside)
-            replication = ask(self._replication) if operated else None
+            clusters = [row["metadata"]["name"] for row in declared.values() if row["kind"] == "Cluster"]
+            replication = ask(self._replication, *clusters) if operated else None
             operators = ask(self._operator) if operated else None
             backup = ask(self._backup, self.outputs.backup_cron_job) if self.outputs.backup_cron_job else None
             certificates = {
@@ -130,8 +137,8 @@ class Asked:
                 stack=self.stack,
                 where=f"context {self.outputs.context or 'of its kubeconfig'}, namespace {self.outputs.namespace}",
                 at=self.now,
-                database=frozen.get("database", "unknown"),
-                workloads=tuple(each() for each in workloads),
+                database=mode,
+                workloads={name: each() for name, each in workloads.items()},
                 pods=pods(),
                 nodes=nodes(),
                 inside=inside(),
@@ -232,10 +239,10 @@ class Asked:
             nodes=tuple(str(at(pod, "spec", "nodeName")) for pod in pods),
         )
 
-    def _replication(self) -> Replication:
-        cluster = next(iter(self._objects("Cluster")), None)
+    def _replication(self, name: str) -> Replication:
+        cluster = self._object("Cluster", name)
         if cluster is None:
-            raise ProgramError("there is no Cluster in the namespace")
+            raise ProgramError(f"Cluster {name} does not exist")
         primary = str(at(cluster, "status", "currentPrimary") or "")
         return Replication(
             phase=scrubbed(str(at(cluster, "status", "phase") or "unknown")),
@@ -399,6 +406,12 @@ class Asked:
             rotations=outputs.key_rotations or 0,
             rotating=tuple(rotating),
         )
+
+
+def _called(row: Object) -> str:
+    """The name of a workload's line; a Cluster has the name of what it is."""
+    name = str(row["metadata"]["name"])
+    return f"{row['kind']} {name}" if row["kind"] == "Cluster" else name
 
 
 def _known(part: Callable[..., T], *words: Any) -> Known[T]:

@@ -76,11 +76,8 @@ def _lines(it: Status) -> Iterator[Line]:
     pods = () if isinstance(it.pods, Unknown) else it.pods
     nodes = () if isinstance(it.nodes, Unknown) else it.nodes
     yield _line("application", it.inside, _application)
-    for workload in it.workloads:
-        if isinstance(workload, Unknown):
-            yield Line("workload", Verdict.LOOK, workload.why)
-        else:
-            yield Line(workload.name, *_workload(workload, pods, nodes))
+    for name, workload in it.workloads.items():
+        yield _line(name, workload, lambda known: _workload(known, pods, nodes))
     yield _line("pods", it.pods, lambda known: _pods(known, it.at))
     yield _line("nodes", it.nodes, lambda known: _nodes(known, pods))
     yield _line("database", it.inside, lambda known: _database(it.database, known))
@@ -88,7 +85,7 @@ def _lines(it: Status) -> Iterator[Line]:
         yield _line("standbys", it.replication, _replication)
     if it.operator:
         yield _line("operator", it.operator, _operator)
-    yield _line("connections", it.inside, lambda known: _connections(known, it.workloads))
+    yield _line("connections", it.inside, lambda known: _connections(known, it.workloads.get(BACKEND)))
     yield _line("secret key", it.inside, lambda known: _key(it.key, known))
     if it.backup:
         yield _line("backup", it.backup, lambda known: _backup(known, it.at, it.stack))
@@ -209,14 +206,13 @@ def _operator(it: Operator) -> Judged:
     return Verdict.WELL, says
 
 
-def _connections(inside: Inside, workloads: tuple[Known[Workload], ...]) -> Judged:
+def _connections(inside: Inside, backend: Known[Workload] | None) -> Judged:
     if inside.connections is None or not inside.max_connections or inside.per_process is None:
         return Verdict.LOOK, f"could not be asked ({inside.errors.get('database', 'no answer')})"
+    if not isinstance(backend, Workload) or backend.wanted is None:
+        return Verdict.LOOK, f"{inside.connections} in use; how many replicas there are could not be asked"
     most = inside.max_connections - inside.reserved
-    replicas = sum(
-        each.wanted or 0 for each in workloads if isinstance(each, Workload) and each.name == BACKEND
-    )
-    pools = replicas * inside.per_process
+    pools = backend.wanted * inside.per_process
     says = f"{inside.connections} of {most} in use; the pools may take {pools}, twice that during a rollout"
     used = 100 * inside.connections / most
     if used >= USED_BROKEN:

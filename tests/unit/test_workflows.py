@@ -12,6 +12,8 @@ import yaml
 
 from operations import drift
 from operations.__main__ import app
+from operations.diagnose import archive
+from operations.status import gather
 from tests.edits import EDITS, VALUES, edited
 from tests.stack_files import stack_file
 from tests.unit.recorder import ROOT, run
@@ -330,6 +332,25 @@ def test_the_documented_roles_let_drift_look_at_every_kind_that_could_be_added()
         plural, _, group = kind.partition(".")
         assert (group, plural, "list") in given, kind
     assert {verb for *_, verb in rights("skillflaw-drift")} == {"get", "list"}
+
+
+def test_the_documented_roles_let_status_and_diagnose_read_everything_that_they_ask_for():
+    roles = (
+        "skillflaw-read",
+        "skillflaw-read-secrets",
+        "skillflaw-drift",
+        "skillflaw-preflight",
+        "skillflaw-status",
+    )
+    given = {verb_of for role in roles for verb_of in rights(role)}
+    asked = {(path.split("/")[2], path.rpartition("/")[2]) for path in gather.PATHS.values()} | {
+        (version.rpartition("/")[0], resource)
+        for version, resources in archive.KINDS.items()
+        for resource in resources
+    }
+    asked |= {("", resource) for resource in ("events", "nodes", "pods", "secrets")}
+    assert {(*kind, "list") for kind in asked} <= given
+    assert {("", "pods/exec", "create"), ("", "pods/log", "get")} <= given
 
 
 def test_what_any_branch_may_use_reads_no_secret_and_writes_nothing():
