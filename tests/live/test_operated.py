@@ -1,5 +1,6 @@
 """A database that CloudNativePG runs: two instances, and a primary deleted under a writer."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from lab import operator
 from lab.layout import REAL
 from lab.process import wait_for
+from tests.live.operate import operation
 from tests.live.operated import NAME, Operated, operated
 
 # The operator takes five minutes to build on two cores.
@@ -23,6 +25,25 @@ def database(kubectl, tools, both_nodes, tmp_path_factory) -> Iterator[Operated]
 def test_two_instances_are_on_two_nodes_and_one_streams_to_the_other(database):
     database.wait_until_whole()
     assert {database.node_of(f"database-{number}") for number in (1, 2)} == {"node-1", "node-2"}
+
+
+def test_status_names_the_primary_the_standby_that_streams_and_the_operator(database):
+    database.wait_until_whole()
+    done = operation(NAME, "status", "--json", program=database.stack.program)
+    lines = {row["name"]: (row["verdict"], row["says"]) for row in json.loads(done.stdout)["lines"]}
+    standby = next(name for name in ("database-1", "database-2") if name != database.primary)
+    for name, words in {
+        "Cluster database": "2/2 ready in lab-a, lab-b",
+        "standbys": f"primary {database.primary}; {standby} streaming (quorum), ",
+        "operator": "CloudNativePG 1.30.0, 2 pods on node-1, node-2",
+        "database": "run by CloudNativePG: PostgreSQL 15",
+        f"volume {standby}": " % full",
+        "unfinished": "nothing",
+        "drift": "none at a glance",
+    }.items():
+        verdict, said = lines[name]
+        assert words in said
+        assert verdict == "well" or name.startswith("volume")
 
 
 def test_a_second_up_changes_nothing(database):
