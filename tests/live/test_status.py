@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from lab.process import wait_for
 from tests.live.namespace import NAME, NAMESPACE, pods, staying
 from tests.live.operate import operation
 
@@ -152,13 +153,16 @@ def test_no_value_of_a_secret_is_in_the_archive_of_a_stack_that_works(kubectl, t
             assert quote(value, safe="").encode() not in whole
 
 
+def unscheduled(found: dict) -> bool:
+    conditions = [row for pod in found.values() for row in pod["status"].get("conditions", ())]
+    return any(row["type"] == "PodScheduled" and row["status"] == "False" for row in conditions)
+
+
 def test_a_pod_that_no_node_takes_leaves_its_workload_broken_and_says_why(well, kubectl, both_nodes):
     kubectl("cordon", "node-1", "node-2")
     try:
         kubectl("delete", "pod", *pods(kubectl, "docs"), NAMESPACE, "--wait=false")
-        kubectl(
-            "wait", "pod", "--selector=app=skillflaw-docs", NAMESPACE, "--for=condition=PodScheduled=false"
-        )
+        wait_for(lambda: unscheduled(pods(kubectl, "docs")), 30, "a pod that no node takes")
         code, lines = not_well()
     finally:
         kubectl("uncordon", "node-1", "node-2")
