@@ -24,6 +24,7 @@ from operations.preflight.report import report as lacking
 from operations.program import ProgramError
 from operations.refusal import refusal
 from operations.status import gather
+from operations.status.asked import asked as asking
 from operations.status.report import as_json
 from operations.status.report import report as shown
 from operations.wire import Endpoint, resolved
@@ -125,8 +126,8 @@ def status(
 
     Exit codes: 0, all is well; 1, something is worth a look; 2, something is broken; 3, it could not be asked.
     """
-    with refusal(f"cannot ask {stack}", 3), gather.asked(stack) as asked:
-        known = asked.status()
+    with refusal(f"cannot ask {stack}", 3), asking(stack) as asked:
+        known = gather.status(asked)
     if json_:
         document, code = as_json(known)
         typer.echo(document)
@@ -147,7 +148,7 @@ def diagnose(
 
     Exit codes: 0, written; 2, not written, since it could not be kept free of secrets, or for want of an answer.
     """
-    with refusal(f"cannot diagnose {stack}"), gather.asked(stack) as asked:
+    with refusal(f"cannot diagnose {stack}"), asking(stack) as asked:
         file = to or Path(f"diagnose-{stack.rpartition('/')[2]}-{asked.now:%Y%m%dT%H%M%S}.tar.gz")
         lacking = archive.write(asked, file)
         console.print(f"{file}: look into it before you send it", soft_wrap=True, markup=False)

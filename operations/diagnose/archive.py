@@ -18,7 +18,8 @@ from operations.diagnose.scrubber import Scrubber
 from operations.preflight.found import Found
 from operations.program import ProgramError, output_of
 from operations.stack import PULUMI_SECONDS
-from operations.status.gather import Asked
+from operations.status import gather
+from operations.status.asked import Asked
 from operations.status.report import as_json
 
 AT_ONCE = 8
@@ -81,7 +82,7 @@ def _read(asked: Asked, scrubber: Scrubber, secrets: list[Object]) -> tuple[dict
     """Contents of the files by name, scrubbed, and what could not be read."""
     found, namespace = asked.found, asked.found.namespace
     parts: dict[str, Callable[[], str]] = {
-        "status.json": lambda: _json(scrubber.value(json.loads(as_json(asked.status())[0]))),
+        "status.json": lambda: _json(scrubber.value(json.loads(as_json(gather.status(asked))[0]))),
         "outputs.json": lambda: _json(_outputs(asked, scrubber)),
         "versions.json": lambda: _json(scrubber.value(_versions(asked))),
         "history.json": lambda: _json(scrubber.value(_history(asked.stack))),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from operations.status.gather import PATHS
+from operations.status.asked import PATHS
 from tests.unit.previews import state
 from tests.unit.recorder import plain, run
 

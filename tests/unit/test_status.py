@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from operations.__main__ import app
 from operations.program import ProgramError, output_of
-from operations.status.gather import INSIDE as SCRIPT
+from operations.status.inside_pods import INSIDE as SCRIPT
 from tests.stack_files import stack_file
 from tests.unit.recorder import ROOT
 from tests.unit.running import (
@@ -170,6 +170,13 @@ def removed(kind, name):
     return lambda running: running.objects.remove(running.one(kind, name))
 
 
+def every(kind):
+    def change(running):
+        running.objects = [row for row in running.objects if row["kind"] != kind]
+
+    return change
+
+
 def edited(running):
     row = running.one("Deployment", "skillflaw-frontend")
     row["spec"]["template"]["spec"]["containers"][0]["image"] = "elsewhere/frontend:2"
@@ -296,6 +303,8 @@ def full(percent):
         (removed("StatefulSet", "postgresql"), "postgresql", "broken", "does not exist"),
         (edited, "drift", "look", "image of frontend is elsewhere/frontend:2 instead of skillflaw.lab/frontend:"),
         (removed("NetworkPolicy", "skillflaw-backend"), "drift", "look", "NetworkPolicy skillflaw-backend does not exist"),
+        (every("NetworkPolicy"), "drift", "look", "NetworkPolicy skillflaw-backend does not exist"),
+        (removed("Service", "redis"), "drift", "look", "Service redis does not exist"),
         (by_hand, "drift", "look", "spec.externalIPs was added by kubectl-edit"),
         (cron(schedule="0 4 * * *"), "drift", "look", "schedule is 0 4 * * * instead of 0 0 31 2 *"),
         (unschedulable, "pods", "look", "no node takes it: 0/2 nodes are available: 2 Insufficient cpu."),

@@ -13,7 +13,7 @@ import yaml
 from operations import drift
 from operations.__main__ import app
 from operations.diagnose import archive
-from operations.status import gather
+from operations.status.asked import PATHS
 from tests.edits import EDITS, VALUES, edited
 from tests.stack_files import stack_file
 from tests.unit.recorder import ROOT, run
@@ -343,7 +343,7 @@ def test_the_documented_roles_let_status_and_diagnose_read_everything_that_they_
         "skillflaw-status",
     )
     given = {verb_of for role in roles for verb_of in rights(role)}
-    asked = {(path.split("/")[2], path.rpartition("/")[2]) for path in gather.PATHS.values()} | {
+    asked = {(path.split("/")[2], path.rpartition("/")[2]) for path in PATHS.values()} | {
         (version.rpartition("/")[0], resource)
         for version, resources in archive.KINDS.items()
         for resource in resources
