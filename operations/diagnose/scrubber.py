@@ -52,7 +52,7 @@ class Scrubber:
             forms |= {form: word for text in sought for form in _written(text)}
             cores |= {core: word for text in sought for core in _cores(text.encode())}
             if not texts:
-                # Of no alphabet at all, such as a keystore: it is written in base64.
+                # No text at all, such as a keystore: it is written in base64.
                 cores |= dict.fromkeys(_cores(value), word)
         # The longest first: a URL before the password in it.
         self._forms = sorted(forms.items(), key=lambda row: -len(row[0]))

@@ -37,6 +37,7 @@ from tests.unit.running import (
     tls,
 )
 from tests.unit.test_operated_database import file as operated_file
+from tests.unit.test_operations_validate import shown  # noqa: F401  a fixture
 
 WELL, LOOK, BROKEN, UNASKED = 0, 1, 2, 3
 CODES = {"well": WELL, "look": LOOK, "broken": BROKEN}
@@ -113,11 +114,11 @@ def test_a_stack_that_is_well_says_so_in_each_line_and_exits_with_zero(ask):
 def test_a_person_sees_one_screen_with_a_mark_in_front_of_each_line(ask):
     done = ask(words=())
     assert done.exit_code == WELL
-    shown = done.stdout.splitlines()
-    assert len(shown) <= 50
-    assert shown[0].startswith("lab (context skillflaw-lab, namespace skillflaw)")
-    assert [line[0] for line in shown if line[0] in "✓?✗"].count("✓") == len(lines(ask()))
-    assert shown[-1].startswith("well: ")
+    screen = done.stdout.splitlines()
+    assert len(screen) <= 50
+    assert screen[0].startswith("lab (context skillflaw-lab, namespace skillflaw)")
+    assert [line[0] for line in screen if line[0] in "✓?✗"].count("✓") == len(lines(ask()))
+    assert screen[-1].startswith("well: ")
 
 
 def test_nothing_is_asked_of_the_cluster_but_to_read_and_to_execute_three_programs(ask, tmp_path):
@@ -471,6 +472,28 @@ def test_without_the_right_to_read_secrets_a_certificate_is_known_by_its_issuer(
         "well",
         "api.skillflaw.test: 80 days left, Certificate skillflaw-api-tls",
     )
+
+
+def public(origin):
+    return lambda running: running.outputs.update(surfaces={"api": origin})
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(30, "well"), (5, "look"), (-1, "broken")])
+def test_where_no_ingress_names_a_secret_the_certificate_is_the_one_that_the_host_shows(
+    ask,
+    shown,
+    days,
+    verdict,  # noqa: F811
+):
+    found, said = lines(ask(public(shown("localhost", trusted=False, days=days).origin)))["certificate api"]
+    assert found == verdict
+    assert said.startswith("localhost: ")
+    assert "what the host shows" in said
+
+
+def test_a_host_that_shows_nothing_could_not_be_asked(ask):
+    found, said = lines(ask(public("https://localhost:1")))["certificate api"]
+    assert (found, "could not be asked: ConnectionRefusedError" in said) == ("look", True)
 
 
 def test_a_refusal_shows_no_secret(ask):
