@@ -481,9 +481,9 @@ def public(origin):
 @pytest.mark.parametrize(("days", "verdict"), [(30, "well"), (5, "look"), (-1, "broken")])
 def test_where_no_ingress_names_a_secret_the_certificate_is_the_one_that_the_host_shows(
     ask,
-    shown,
+    shown,  # noqa: F811
     days,
-    verdict,  # noqa: F811
+    verdict,
 ):
     found, said = lines(ask(public(shown("localhost", trusted=False, days=days).origin)))["certificate api"]
     assert found == verdict
