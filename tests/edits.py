@@ -51,7 +51,7 @@ EDITS = {
     ),
     "bigger small containers": (
         {"bootstrap": {"resources": {"requests": {"memory": "64Mi"}}}},
-        {"bootstrap", "bootstrap-key"},
+        {"bootstrap", "bootstrap-key", "backend"},
     ),
     "another image of the backend": (
         {"images.backend": "skillflaw.lab/backend:111111111111"},
