@@ -51,7 +51,10 @@ func run(ctx context.Context) error {
 			HTTP01SolverResourceLimitsCPU:     resource.MustParse("100m"),
 			HTTP01SolverResourceLimitsMemory:  resource.MustParse("64Mi"),
 			ACMEHTTP01SolverRunAsNonRoot:      true,
+			DNS01CheckRetryPeriod:             time.Second,
 		},
+		// Its default is a flag's: without a number none is begun.
+		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
 		CertificateOptions: controller.CertificateOptions{
 			CertificateRequestMinimumBackoffDuration: time.Minute,
 			CertificateRequestMaximumBackoffDuration: time.Hour,
