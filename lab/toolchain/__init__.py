@@ -21,6 +21,7 @@ from lab.toolchain.catalogue import (
     OPERATOR,
     OPERATOR_MANIFEST,
     PROGRAMS,
+    PROMETHEUS,
 )
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
@@ -90,6 +91,16 @@ def actionlint(report: Report) -> Path:
 def kube_score(report: Report) -> Path:
     """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
     return golang.built("kube-score", KUBE_SCORE, report)
+
+
+def promtool(report: Report) -> Path:
+    """What reads rules and evaluates them over given samples. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("promtool", PROMETHEUS["promtool"], report)
+
+
+def prometheus(report: Report) -> Path:
+    """What scrapes and fires alerts. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("prometheus", PROMETHEUS["prometheus"], report)
 
 
 def operator(report: Report) -> Path:
