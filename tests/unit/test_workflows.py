@@ -310,7 +310,7 @@ def declared():
         if kind.startswith("kubernetes:"):
             _, version, name = kind.split(":")
             plural = re.sub(r"y$", "ie", re.sub(r"ss$", "sse", name.lower())) + "s"
-            yield version.rpartition("/")[0].replace("core", ""), plural
+            yield version.rpartition("/")[0].removeprefix("core"), plural
 
 
 def test_the_documented_roles_reach_every_kind_that_the_program_declares():
