@@ -22,6 +22,7 @@ from lab.toolchain.catalogue import (
     OPERATOR_MANIFEST,
     PROGRAMS,
     PROMETHEUS,
+    PROMETHEUS_OPERATOR,
 )
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
@@ -81,6 +82,11 @@ def acme(report: Report) -> dict[str, Path]:
 def external_secrets(report: Report) -> Path:
     """Definitions of External Secrets' objects. Raises `LabError` when they are not to be had."""
     return golang.joined(EXTERNAL_SECRETS, "external-secrets.yaml", report)
+
+
+def prometheus_operator(report: Report) -> Path:
+    """Definitions of the Prometheus operator's objects. Raises `LabError` when they are not to be had."""
+    return golang.joined(PROMETHEUS_OPERATOR, "prometheus-operator.yaml", report)
 
 
 def actionlint(report: Report) -> Path:

@@ -140,3 +140,13 @@ EXTERNAL_SECRETS = Manifests(
     files=("config/crds/bases/*.yaml",),
 )
 """Definitions of External Secrets, against which the documentation is checked; its operator cannot be built here."""
+
+PROMETHEUS_OPERATOR = Manifests(
+    module="prometheus-operator",
+    path="github.com/prometheus-operator/prometheus-operator",
+    files=tuple(
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+        for kind in ("podmonitors", "prometheusrules")
+    ),
+)
+"""Definitions of what Prometheus is asked for, against which the objects are checked; the operator is not run here."""
