@@ -21,8 +21,8 @@ from lab.toolchain.catalogue import (
     OPERATOR,
     OPERATOR_MANIFEST,
     PROGRAMS,
-    PROMETHEUS,
     PROMETHEUS_OPERATOR,
+    PROMTOOL,
 )
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
@@ -100,13 +100,8 @@ def kube_score(report: Report) -> Path:
 
 
 def promtool(report: Report) -> Path:
-    """What reads rules and evaluates them over given samples. Raises `LabError` with the end of the compiler's output."""
-    return golang.built("promtool", PROMETHEUS["promtool"], report)
-
-
-def prometheus(report: Report) -> Path:
-    """What scrapes and fires alerts. Raises `LabError` with the end of the compiler's output."""
-    return golang.built("prometheus", PROMETHEUS["prometheus"], report)
+    """Reader of rules, which evaluates them over given samples. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("promtool", PROMTOOL, report)
 
 
 def operator(report: Report) -> Path:

@@ -95,16 +95,13 @@ ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/c
 KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
 """Scanner of manifests; no lab needs it either."""
 
-PROMETHEUS = {
-    name: Program(
-        module="prometheus",
-        package=f"github.com/prometheus/prometheus/cmd/{name}",
-        # Of all the services that targets are discovered by, Kubernetes alone.
-        tags="remove_all_sd,enable_kubernetes_sd",
-    )
-    for name in ("promtool", "prometheus")
-}
-"""What evaluates alerts, with samples that are given to it and with those that it scrapes; no lab needs it."""
+PROMTOOL = Program(
+    module="prometheus",
+    package="github.com/prometheus/prometheus/cmd/promtool",
+    # Of all the services that targets are discovered by, Kubernetes alone.
+    tags="remove_all_sd,enable_kubernetes_sd",
+)
+"""What evaluates alerts over given samples; no lab needs it."""
 
 RESTIC = Program(module="restic", package="github.com/restic/restic/cmd/restic")
 """Keeper of backups; it stands in an image, not in the toolchain."""
