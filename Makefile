@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live drill elsewhere versions bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live drill elsewhere versions promtool bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -44,6 +44,10 @@ elsewhere: environment
 # API servers of other versions of Kubernetes: built once per machine, several minutes each.
 versions: environment
 	@nice -n 19 $(PYTHON) -m pytest tests/versions
+
+# Prometheus' own evaluation of every alert: promtool is built once per machine.
+promtool: environment
+	@nice -n 19 $(PYTHON) -m pytest tests/promtool
 
 bench: environment
 	@$(PYTHON) -m lab up --simulated

@@ -3,7 +3,7 @@
 The one place that knows both; settings know no component, and components know no settings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from typing import Any, TypeVar, cast
@@ -14,6 +14,7 @@ import pulumi
 from components import cache as redis
 from components import database as postgresql
 from components import names
+from components.alerts import Watched
 from components.backend import Autoscaling, BackendArgs
 from components.backup import BackupArgs, ObjectStore, RepositoryClaim
 from components.bootstrap import BootstrapArgs
@@ -24,6 +25,7 @@ from components.edge import Path, Route, Target, all_paths, api_paths, app_paths
 from components.frontend import FrontendArgs
 from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
+from components.monitoring import MonitoringArgs, Rules, Scrape
 from components.namespace import NamespaceArgs
 from components.network import Destination, NetworkArgs, Peer
 from components.operated_database import OperatedDatabaseArgs
@@ -38,6 +40,7 @@ from components.trust import Trust
 from components.web import WebArgs
 from settings import sections
 from settings.live import Live
+from settings.schedules import longest_wait
 from settings.sections import Settings
 from settings.values import amount
 
@@ -199,6 +202,7 @@ def runtime(
         origins=(f"https://{browsers.host}" if browsers else "http://localhost:7860",),
         probes=Probes(**msgspec.structs.asdict(own.probes)),
         longest_flow_seconds=own.longest_flow_seconds,
+        metrics=settings.monitoring.metrics is not None,
         env=own.env,
         secret_env={name: _reference(row) for name, row in own.secret_env.items()},
         secret_env_from=tuple(
@@ -405,6 +409,7 @@ def network(
             public=public,
             proxy_inside=is_backend(_backend_url(settings), settings.namespace.name),
             object_store=bool(settings.backup.to and settings.backup.to.object_store),
+            metrics=settings.monitoring.metrics is not None,
         ),
         close_namespace=settings.namespace.create,
         edge=_peers(own.edge),
@@ -414,7 +419,7 @@ def network(
         egress=_destinations(own.egress),
         operator=_peers(own.operator),
         api_server=_destinations(own.api_server),
-        acme=_issues(settings),
+        acme=bool(_issued(settings)),
     )
 
 
@@ -430,10 +435,67 @@ def _peer(row: sections.Peer) -> Peer:
     return Peer(namespace=row.namespace, labels=row.labels, cidr=row.cidr)
 
 
-def _issues(settings: Settings) -> bool:
-    """Whether an issuer makes the certificate of any host."""
-    hosts = settings.surfaces.present().values()
-    return bool(settings.edge.ingress and settings.edge.issuer) and any(row.tls is None for row in hosts)
+def _issued(settings: Settings) -> list[str]:
+    """Surfaces for whose hosts an issuer makes the certificate."""
+    issues = settings.edge.ingress and settings.edge.issuer
+    return [name for name, row in settings.surfaces.present().items() if issues and row.tls is None]
+
+
+def monitoring(
+    settings: Settings, namespace: Namespace, targets: Sequence[Target], *, public: Sequence[str]
+) -> MonitoringArgs | None:
+    """Arguments of what Prometheus and Grafana are given, or None when the stack file asks for nothing.
+
+    `public` holds the components that routes lead to.
+    """
+    own, operated = settings.monitoring, settings.database.cloud_native_pg
+    if not (own.metrics or own.rules or own.dashboard):
+        return None
+    return MonitoringArgs(
+        namespace=namespace,
+        scrape=Scrape(interval=own.metrics.interval, labels=own.metrics.labels, database=bool(operated))
+        if own.metrics
+        else None,
+        rules=Rules(labels=own.rules.labels, watched=_watched(settings, own.rules, targets, public))
+        if own.rules
+        else None,
+        dashboard_labels=own.dashboard.labels if own.dashboard else None,
+    )
+
+
+def _watched(
+    settings: Settings, rules: sections.AlertingRules, targets: Sequence[Target], public: Sequence[str]
+) -> Watched:
+    edge, api, backup = settings.edge.ingress, settings.surfaces.api, settings.backup
+    operated = settings.database.cloud_native_pg
+    return Watched(
+        public=[target for target in targets if target.component in public],
+        deployments=[
+            *(target.service for target in targets),
+            *([names.CACHE] if settings.cache.in_cluster else []),
+        ],
+        controller=edge.served_by or "none" if edge else "none",
+        flows=bool(api and "run" in api.allow),
+        latency_seconds=rules.latency_seconds,
+        stateful_sets=[names.DATABASE] if settings.database.in_cluster else [],
+        instances=operated.instances if operated else 0,
+        scraped=settings.monitoring.metrics is not None,
+        claims=list(_claims(settings)),
+        backup_wait_days=longest_wait(backup.schedule) if backup.schedule else None,
+        certificates=[names.certificate(surface) for surface in _issued(settings)],
+    )
+
+
+def _claims(settings: Settings) -> Iterator[str]:
+    """Names of the claims that pods of the stack write to, as regular expressions."""
+    own, backup = settings.database.in_cluster, settings.backup
+    yield settings.storage.existing_claim or names.BACKEND_CLAIM
+    if own:
+        yield own.existing_claim or names.DATABASE_CLAIM
+    if settings.database.cloud_native_pg:
+        yield f"{names.CLUSTER}-[0-9]+(-wal)?"
+    if backup.schedule and not (backup.to and backup.to.object_store):
+        yield backup.existing_claim or names.BACKUP_CLAIM
 
 
 def protection(settings: Settings, everything: Sequence[pulumi.Resource]) -> ProtectionArgs:

@@ -16,6 +16,7 @@ from components.frontend import Frontend
 from components.gateway import GatewayEdge
 from components.ingress import IngressEdge, IngressEdgeArgs
 from components.labels import common_labels
+from components.monitoring import Monitoring
 from components.namespace import Namespace
 from components.network import Network
 from components.operated_database import OperatedDatabase, OperatedDatabaseArgs
@@ -111,8 +112,11 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         everything.append(IngressEdge("edge", routes, here))
     elif routes:
         everything.append(GatewayEdge("edge", routes, here))
-    if policies := arguments.network(settings, namespace, targets, public=routes.public if routes else ()):
+    public = routes.public if routes else ()
+    if policies := arguments.network(settings, namespace, targets, public=public):
         everything.append(Network("network", policies, here))
+    if watch := arguments.monitoring(settings, namespace, targets, public=public):
+        everything.append(Monitoring("monitoring", watch, here))
     protection = Protection("protection", arguments.protection(settings, everything), here)
 
     surfaces, given_up = settings.surfaces, settings.secret_key.generated.give_up

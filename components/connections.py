@@ -56,9 +56,10 @@ OPERATED = (
 FLOWS = (Connection(names.BACKEND, INTERNET),)
 OBJECT_STORE = (Connection(names.BACKUP, INTERNET),)
 """Backups that leave the cluster."""
-CLIENTS = (
-    Connection(CALLERS, names.BACKEND, names.BACKEND_PORT),
-    Connection(MONITORING, names.BACKEND, names.BACKEND_PORT),
+CLIENTS = (Connection(CALLERS, names.BACKEND, names.BACKEND_PORT),)
+SCRAPES = (
+    Connection(MONITORING, names.BACKEND, names.METRICS_PORT),
+    Connection(MONITORING, names.CLUSTER, names.CLUSTER_METRICS_PORT),
 )
 PROXY_INSIDE = (Connection(names.FRONTEND, names.BACKEND, names.BACKEND_PORT),)
 """A web UI whose server proxies to the backend's Service."""
@@ -67,20 +68,26 @@ PROXY_OUTSIDE = (Connection(names.FRONTEND, EDGE), Connection(names.FRONTEND, IN
 
 
 def connections(
-    components: Collection[str], *, public: Collection[str], proxy_inside: bool, object_store: bool = False
+    components: Collection[str],
+    *,
+    public: Collection[str],
+    proxy_inside: bool,
+    object_store: bool = False,
+    metrics: bool = False,
 ) -> tuple[Connection, ...]:
     """The connections between the components that exist.
 
     `public` holds the components that routes lead to; `proxy_inside` is whether the web UI proxies to the Service;
-    `object_store` is whether backups go to one.
+    `object_store` is whether backups go to one; `metrics` is whether pods are scraped.
     """
     proxy = PROXY_INSIDE if proxy_inside else PROXY_OUTSIDE
     edge = [Connection(EDGE, component) for component in public]
     stores = OBJECT_STORE if object_store else ()
+    scrapes = SCRAPES if metrics else ()
     known = OUTSIDE | set(components)
     return tuple(
         row
-        for row in (*STATE, *OPERATED, *FLOWS, *stores, *proxy, *edge, *CLIENTS)
+        for row in (*STATE, *OPERATED, *FLOWS, *stores, *proxy, *edge, *CLIENTS, *scrapes)
         if {row.source, row.target} <= known
     )
 

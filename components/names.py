@@ -12,12 +12,20 @@ DATABASE = "postgresql"
 CLUSTER = "database"
 """The `Cluster` that CloudNativePG runs, and what the operator names after it: `database-1`, `database-rw`."""
 CACHE = "redis"
+ALERTS = "alerts"
+DASHBOARD = "dashboard"
 
 BACKEND_PORT = 7860
 DATABASE_PORT = 5432
 CACHE_PORT = 6379
 INSTANCE_MANAGER_PORT = 8000
 """Port on which an instance of the `Cluster` tells the operator, and the instances each other, how it is."""
+METRICS_PORT = 9090
+"""Port on which the backend answers scrapes: a server of its own, next to the application's."""
+CLUSTER_METRICS_PORT = 9187
+"""Port on which an instance of the `Cluster` answers scrapes."""
+METRICS = "metrics"
+"""Name of both ports."""
 
 NAMESPACE = "skillflaw"
 OWNER = "skillflaw.com/stack"

@@ -81,7 +81,7 @@ class NetworkArgs:
     callers: Sequence[Peer] = ()
     """Clients inside the cluster."""
     monitoring: Sequence[Peer] = ()
-    """Who scrapes."""
+    """Who scrapes; asked for by a connection of `MONITORING` alone."""
     egress: Sequence[Destination] = ()
     """Destinations that `EGRESS` stands for."""
     operator: Sequence[Peer] = ()

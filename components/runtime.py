@@ -141,6 +141,8 @@ class RuntimeArgs:
     """Paths the kubelet asks."""
     longest_flow_seconds: int = 300
     """The longest flow that nothing may cut, in seconds."""
+    metrics: bool = False
+    """Whether each process answers scrapes, on a port of its own."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Extra environment; what the program owns wins."""
     secret_env: Mapping[str, SecretKeyRef] = field(default_factory=dict)
@@ -302,7 +304,13 @@ class Runtime(Component):
                 *trust.variables(self.workload.trust),
                 *pods.variables(more_env or {}),
             ],
-            "ports": [k8s.core.v1.ContainerPortArgs(name="http", container_port=names.BACKEND_PORT)],
+            "ports": [
+                k8s.core.v1.ContainerPortArgs(name=name, container_port=port)
+                for name, port in (
+                    ("http", names.BACKEND_PORT),
+                    *([(names.METRICS, names.METRICS_PORT)] if args.metrics else []),
+                )
+            ],
             "startup_probe": self.startup_probe,
         }
         shared.update(spec)
@@ -391,5 +399,11 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
     if args.cache and args.cache.address:
         host, port = args.cache.address
         owned |= {"SKILLFLAW_REDIS_HOST": host, "SKILLFLAW_REDIS_PORT": str(port)}
+    if args.metrics:
+        # The port alone would do; a process of several workers could not hold it, and there is one.
+        owned |= {
+            "SKILLFLAW_PROMETHEUS_ENABLED": "true",
+            "SKILLFLAW_PROMETHEUS_PORT": str(names.METRICS_PORT),
+        }
     defaults = UPSTREAM_DEFAULTS | {"SKILLFLAW_CORS_ORIGINS": ",".join(args.origins)}
     return {**defaults, **args.env, **owned}

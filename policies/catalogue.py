@@ -4,6 +4,7 @@ from policies import (
     exposure,
     images,
     kinds,
+    monitoring,
     network,
     operated_database,
     plain_text,
@@ -30,4 +31,5 @@ POLICIES: tuple[Policy, ...] = (
     state.protected_state,
     state.frozen_selector,
     operated_database.operated_database,
+    monitoring.scraped_here,
 )

@@ -13,6 +13,7 @@ KINDS: dict[str, frozenset[str]] = {
         {"ConfigMap", "Namespace", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount"}
     ),
     "gateway.networking.k8s.io": frozenset({"HTTPRoute"}),
+    "monitoring.coreos.com": frozenset({"PodMonitor", "PrometheusRule"}),
     "networking.k8s.io": frozenset({"Ingress", "NetworkPolicy"}),
     "policy": frozenset({"PodDisruptionBudget"}),
     "postgresql.cnpg.io": frozenset({"Cluster", "ImageCatalog"}),

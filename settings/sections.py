@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from settings.values import (
     AnnotationKey,
@@ -16,6 +16,7 @@ from settings.values import (
     FileName,
     Host,
     Image,
+    Interval,
     LabelKey,
     LabelValue,
     Memory,
@@ -839,7 +840,7 @@ class Network(Section, frozen=True):
     callers: tuple[Peer, ...] = ()
     """Who else may call the backend's port: clients inside the cluster, past every public host."""
     monitoring: tuple[Peer, ...] = ()
-    """Who scrapes the backend's port."""
+    """Who scrapes what `monitoring.metrics` asks for: the pods of Prometheus."""
     egress: tuple[Egress, ...] = ()
     """Further destinations of backend, bootstrap and backup, e.g. a database in a private range."""
     operator: tuple[Peer, ...] = (
@@ -860,6 +861,42 @@ class Network(Section, frozen=True):
             "operator": self.operator,
             "apiServer": self.api_server,
         }
+
+
+class Metrics(Section, frozen=True):
+    """PodMonitors of the backend and of the instances of `database.cloudNativePg`; `network.monitoring` says who scrapes."""
+
+    interval: Interval | None = None
+    """Time between two scrapes, e.g. `30s`; Prometheus' own when left out."""
+    labels: dict[LabelKey, LabelValue] = {}
+    """Labels that Prometheus selects PodMonitors by (its `podMonitorSelector`), e.g. `release: prometheus`."""
+
+
+class AlertingRules(Section, frozen=True):
+    """A PrometheusRule with the alerts of docs/runbooks.md, each about this stack's namespace alone."""
+
+    labels: dict[LabelKey, LabelValue] = {}
+    """Labels that Prometheus selects PrometheusRules by (its `ruleSelector`), e.g. `release: prometheus`."""
+    latency_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
+    """Mean duration of public requests above which an alert fires, in seconds: flows are as slow as what they call."""
+
+
+class Dashboard(Section, frozen=True):
+    """A ConfigMap with a dashboard, as Grafana's sidecar collects them."""
+
+    labels: dict[LabelKey, LabelValue] = field(default_factory=lambda: {"grafana_dashboard": "1"})
+    """Labels that the sidecar looks for."""
+
+
+class Monitoring(Section, frozen=True):
+    """Objects of the Prometheus operator and of Grafana, each of which exists only if its key does; `{}` asks for one."""
+
+    metrics: Metrics | None = None
+    """Have Prometheus scrape the stack's pods."""
+    rules: AlertingRules | None = None
+    """Have Prometheus fire alerts."""
+    dashboard: Dashboard | None = None
+    """Have Grafana show the stack."""
 
 
 class Protection(Section, frozen=True):
@@ -891,4 +928,5 @@ class Settings(Section, frozen=True, kw_only=True):
     superuser: Superuser = Superuser()
     backup: Backup = Backup()
     network: Network = Network()
+    monitoring: Monitoring = Monitoring()
     protection: Protection = Protection()

@@ -122,6 +122,9 @@ LabelKey = AnnotationKey
 LabelValue = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")]
 """The value of a label."""
 
+Interval = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[sm]$")]
+"""A time between scrapes as Prometheus writes it, in seconds (`30s`) or minutes (`1m`)."""
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Replicas = Annotated[int, Meta(ge=1, le=100)]
 

@@ -132,6 +132,7 @@ EDITS = {
         {"network.edge": [{"cidr": "10.30.0.0/24"}]},
         {"network-backend", "network-frontend", "network-docs", "network-acme-http01-solver"},
     ),
+    "a dashboard": ({"monitoring": {"dashboard": {}}}, {"monitoring-dashboard"}),
     "a bigger pool": ({"database.poolSize": 6}, CONFIG),
     "more connections": ({"database.maxConnections": 200}, {"database"}),
     "more memory for the cache": (
@@ -325,6 +326,11 @@ VALUES: dict[str, dict[str, Any]] = {
         "storage": {"size": "712Gi", "className": "some-storage-class"},
         "secretKey": {"acceptLoss": "00112233445566ff"},
         "superuser": {"username": "some-admin"},
+        "monitoring": {
+            "metrics": {"interval": "4711s", "labels": {"some/metrics-label": "some-metrics-value"}},
+            "rules": {"labels": {"some/rules-label": "some-rules-value"}},
+            "dashboard": {"labels": {"some/dashboard-label": "some-dashboard-value"}},
+        },
         "backup": {
             "pods": _pods("backup", 26007),
             "schedule": "59 23 28 * 6",
@@ -471,7 +477,10 @@ VALUES: dict[str, dict[str, Any]] = {
             ],
         },
     },
-    "certificates of an issuer": {"edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"}},
+    "certificates of an issuer": {
+        "edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"},
+        "monitoring": {"rules": {"latencySeconds": 47}},
+    },
 }
 """Sections with values that appear nowhere else: each must be found in what the program then declares."""
 

@@ -21,6 +21,8 @@ from lab.toolchain.catalogue import (
     OPERATOR,
     OPERATOR_MANIFEST,
     PROGRAMS,
+    PROMETHEUS_OPERATOR,
+    PROMTOOL,
 )
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
@@ -82,6 +84,11 @@ def external_secrets(report: Report) -> Path:
     return golang.joined(EXTERNAL_SECRETS, "external-secrets.yaml", report)
 
 
+def prometheus_operator(report: Report) -> Path:
+    """Definitions of the Prometheus operator's objects. Raises `LabError` when they are not to be had."""
+    return golang.joined(PROMETHEUS_OPERATOR, "prometheus-operator.yaml", report)
+
+
 def actionlint(report: Report) -> Path:
     """The linter of workflows. Raises `LabError` with the end of the compiler's output."""
     return golang.built("actionlint", ACTIONLINT, report)
@@ -90,6 +97,11 @@ def actionlint(report: Report) -> Path:
 def kube_score(report: Report) -> Path:
     """The scanner of manifests. Raises `LabError` with the end of the compiler's output."""
     return golang.built("kube-score", KUBE_SCORE, report)
+
+
+def promtool(report: Report) -> Path:
+    """Reader of rules, which evaluates them over given samples. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("promtool", PROMTOOL, report)
 
 
 def operator(report: Report) -> Path:

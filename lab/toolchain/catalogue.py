@@ -95,6 +95,14 @@ ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/c
 KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
 """Scanner of manifests; no lab needs it either."""
 
+PROMTOOL = Program(
+    module="prometheus",
+    package="github.com/prometheus/prometheus/cmd/promtool",
+    # Of all the services that targets are discovered by, Kubernetes alone.
+    tags="remove_all_sd,enable_kubernetes_sd",
+)
+"""What evaluates alerts over given samples; no lab needs it."""
+
 RESTIC = Program(module="restic", package="github.com/restic/restic/cmd/restic")
 """Keeper of backups; it stands in an image, not in the toolchain."""
 
@@ -129,3 +137,13 @@ EXTERNAL_SECRETS = Manifests(
     files=("config/crds/bases/*.yaml",),
 )
 """Definitions of External Secrets, against which the documentation is checked; its operator cannot be built here."""
+
+PROMETHEUS_OPERATOR = Manifests(
+    module="prometheus-operator",
+    path="github.com/prometheus-operator/prometheus-operator",
+    files=tuple(
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+        for kind in ("podmonitors", "prometheusrules")
+    ),
+)
+"""Definitions of what Prometheus is asked for, against which the objects are checked; the operator is not run here."""

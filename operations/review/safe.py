@@ -377,4 +377,20 @@ def harmless(step: Step) -> bool:
         return inputs.keys() <= {*known, "automountServiceAccountToken"}
     if kind == SECRET:
         return inputs.get("type") in (None, "Opaque")
+    if kind == "monitoring.coreos.com/PodMonitor":
+        spec = inputs.get("spec")
+        endpoints = at(spec, "podMetricsEndpoints")
+        return (
+            isinstance(spec, dict)
+            and spec.keys() <= {"selector", "podMetricsEndpoints"}
+            and isinstance(endpoints, list)
+            and all(isinstance(row, dict) and row.keys() <= {"port", "interval"} for row in endpoints)
+        )
+    if kind == "monitoring.coreos.com/PrometheusRule":
+        # One that records may write what somebody else reads.
+        groups = at(inputs, "spec", "groups")
+        return isinstance(groups, list) and all(
+            isinstance(at(group, "rules"), list) and all(at(row, "alert") for row in group["rules"])
+            for group in groups
+        )
     return kind in (CONFIG_MAP, CLAIM, "policy/PodDisruptionBudget") or step.type.startswith("random:")

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from lab import toolchain
+from tests import alerting
+from tests.edits import edited
 from tests.scan import rendered
 
 
@@ -88,6 +90,58 @@ def test_the_server_refuses_a_field_that_the_operator_does_not_know(operated, ap
     done = apply([cluster], "--dry-run=server")
     assert done.returncode != 0
     assert "durability" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def watched(apply, environment):
+    """What Prometheus is given, on a server that knows the definitions of its operator."""
+    defined = [
+        row
+        for row in yaml.safe_load_all(toolchain.prometheus_operator(lambda words: None).read_text())
+        if row
+    ]
+    names = [row["metadata"]["name"] for row in defined]
+    manifests = [
+        row
+        for stack in alerting.STACKS
+        for row in rendered.of(edited(alerting.STACKS[stack])).values()
+        if row["kind"] in ("PodMonitor", "PrometheusRule")
+    ]
+    for row in manifests:
+        row["metadata"]["namespace"] = "default"
+    made = apply(defined)
+    assert made.returncode == 0, made.stderr
+    wait = [
+        "kubectl",
+        "wait",
+        "--for=condition=Established",
+        "--timeout=120s",
+        "customresourcedefinitions",
+        *names,
+    ]
+    subprocess.run(wait, env=os.environ | environment, check=True)
+    yield manifests
+    subprocess.run(
+        ["kubectl", "delete", "customresourcedefinitions", *names], env=os.environ | environment, check=True
+    )
+
+
+def test_the_server_takes_every_object_that_prometheus_is_given(watched, apply):
+    assert {row["kind"] for row in watched} == {"PodMonitor", "PrometheusRule"}
+    for row in watched:
+        done = apply([row], "--dry-run=server")
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule"])
+def test_the_server_refuses_a_field_that_the_prometheus_operator_does_not_know(watched, apply, kind):
+    broken = copy.deepcopy(next(row for row in watched if row["kind"] == kind))
+    holder = broken["spec"]["podMetricsEndpoints" if kind == "PodMonitor" else "groups"][0]
+    holder["unknown"] = "field"
+    done = apply([broken], "--dry-run=server")
+    assert done.returncode != 0
+    assert "unknown" in done.stderr
 
 
 @pytest.fixture

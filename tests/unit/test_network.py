@@ -329,15 +329,30 @@ def test_a_wide_range_answers_no_names(cidr):
 # --- inside the cluster ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["callers", "monitoring"])
-def test_a_client_inside_the_cluster_reaches_the_backend_alone(key):
-    peers = [{"namespace": "shop", "labels": {"app": "till"}}, {"cidr": "10.40.0.0/16"}]
+PEERS = [{"namespace": "shop", "labels": {"app": "till"}}, {"cidr": "10.40.0.0/16"}]
+
+
+@pytest.mark.parametrize(
+    ("sections", "heard_at"),
+    [
+        ({"network": {"callers": PEERS}}, 7860),
+        ({"network": {"monitoring": PEERS}, "monitoring": {"metrics": {}}}, 9090),
+    ],
+    ids=["callers", "monitoring"],
+)
+def test_a_client_inside_the_cluster_reaches_the_backend_alone(sections, heard_at):
     config = {name: value for name, value in stack_file("lab").items() if name not in ("surfaces", "edge")}
-    program = run(config | {"network": {key: peers}})
-    assert heard(program, Pod("shop", {"app": "till"})) == {"backend": {7860}}
-    assert heard(program, Address("10.40.1.1")) == {"backend": {7860}}
+    program = run(config | sections)
+    assert heard(program, Pod("shop", {"app": "till"})) == {"backend": {heard_at}}
+    assert heard(program, Address("10.40.1.1")) == {"backend": {heard_at}}
     for stranger in (Pod("shop", {}), Pod("elsewhere", {"app": "till"}), Address("10.41.1.1"), *STRANGERS):
         assert heard(program, stranger) == {}
+
+
+def test_without_metrics_no_port_is_open_for_scrapes():
+    program = lab(network={"edge": [{"namespace": "traefik"}], "callers": PEERS})
+    for endpoint in (OUTSIDE["edge"], Pod("shop", {"app": "till"}), *STRANGERS):
+        assert 9090 not in reach(program, endpoint, pod_of("backend"))
 
 
 @pytest.mark.parametrize("key", ["edge", "callers", "monitoring", "egress"])
@@ -345,7 +360,8 @@ def test_a_client_inside_the_cluster_reaches_the_backend_alone(key):
 def test_neither_the_internet_nor_metadata_is_a_peer(key, cidr):
     row = {"cidr": cidr} | ({"ports": [80]} if key == "egress" else {})
     edge = {"edge": [{"namespace": "traefik"}]}
-    assert refused(**(edge | {key: [row]})).keys() == {f"network.{key}[0].cidr"}
+    found = refused(**(edge | {key: [row]})).keys()
+    assert found - {"network.monitoring"} == {f"network.{key}[0].cidr"}
 
 
 # --- outside -----------------------------------------------------------------------------------

@@ -39,6 +39,10 @@ OPERATED = IN_CLUSTER | {
     "database": {"cloudNativePg": {"major": 15}},
     "network": {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
 }
+WATCHED = PRODUCTION | {
+    "monitoring": {"metrics": {}, "rules": {}, "dashboard": {}},
+    "network": PRODUCTION["network"] | {"monitoring": [{"namespace": "monitoring"}]},
+}
 GATEWAY = PRODUCTION | {"edge": {"gateway": {"name": "public", "namespace": "edge"}}}
 AUTOSCALED = PRODUCTION | {
     "backend": {"scale": {"min": 2, "max": 4}},
@@ -75,8 +79,8 @@ def violations(
 
 @pytest.mark.parametrize(
     "config",
-    [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED],
-    ids=["production", "in the cluster", "operated", "gateway", "autoscaled"],
+    [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, WATCHED],
+    ids=["production", "in the cluster", "operated", "gateway", "autoscaled", "watched"],
 )
 def test_a_protected_stack_breaks_no_policy(config):
     assert violations(config, declared(config)) == []
@@ -332,7 +336,7 @@ PLAIN_SECRETS = [
 
 
 def operated(*path, **values):
-    """A change of a Cluster's spec at a path."""
+    """A change of an operator's object, in its spec at a path."""
 
     def change(resource):
         holder = spec(resource)
@@ -366,6 +370,21 @@ BROKEN = [
             (
                 operated("resources", limits={"cpu": "1", "memory": "1Gi"}),
                 "no ephemeral-storage in its limits",
+            ),
+        )
+    ),
+    *(
+        ("scraped-here", WATCHED, "PodMonitor", "monitoring-backend", change, words)
+        for change, words in (
+            (operated(namespaceSelector={"any": True}), "the PodMonitor sets namespaceSelector"),
+            (operated(selector={}), "selects every pod of the namespace"),
+            (
+                operated("podMetricsEndpoints", 0, bearerTokenSecret={"name": "a", "key": "b"}),
+                "an endpoint of the PodMonitor sets bearerTokenSecret",
+            ),
+            (
+                operated("podMetricsEndpoints", 0, path="/api/v1/users"),
+                "an endpoint of the PodMonitor sets path",
             ),
         )
     ),
@@ -934,7 +953,8 @@ def test_other_versions_of_a_known_kind_and_what_is_no_object_are_not(type_):
 
 
 def test_the_known_kinds_are_what_the_program_declares():
-    stacks = [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, filled_in("dev"), stack_file("lab")]
+    stacks = [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, WATCHED, filled_in("dev")]
+    stacks.append(stack_file("lab"))
     declared_kinds = {(row.group, row.kind) for config in stacks for row in declared(config) if row.kind}
     assert declared_kinds == {(group, kind) for group, kinds in KINDS.items() for kind in kinds}
 

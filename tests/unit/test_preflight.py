@@ -1125,8 +1125,99 @@ def test_a_single_instance_needs_no_operator_that_outlives_a_node(look):
     assert look(OPERATED | {OPERATORS: runs_on("a"), NODES: items(named("a"))}, edits).exit_code == 0
 
 
+WATCHED = {
+    "monitoring": {"metrics": {"labels": {"release": "main"}}, "rules": {"labels": {"release": "main"}}},
+    "network.monitoring": [{"namespace": "monitoring"}],
+}
+"""Edits of a stack file that asks for what Prometheus reads."""
+COREOS = "/apis/monitoring.coreos.com"
+WATCHING = {
+    f"{COREOS}/v1": kinds(PodMonitor="podmonitors", PrometheusRule="prometheusrules"),
+    "/api/v1/namespaces": items(named("traefik"), named("kube-system"), named("monitoring")),
+    "/api/v1/namespaces/monitoring/pods?limit=1": items(named("prometheus-0")),
+}
+"""Answers of a cluster that has the Prometheus operator, and no Prometheus yet."""
+
+
+def prometheus(namespace="monitoring", **selectors):
+    """A Prometheus with these selectors of objects and their namespaces."""
+    return items({"metadata": {"name": "main", "namespace": namespace}, "spec": selectors})
+
+
+ALL, OURS = {}, {"matchLabels": {"release": "main"}}
+OPEN = {"podMonitorNamespaceSelector": ALL, "ruleNamespaceSelector": ALL}
+
+
+@pytest.mark.parametrize(
+    "selectors",
+    [
+        OPEN | {"podMonitorSelector": ALL, "ruleSelector": ALL},
+        OPEN | {"podMonitorSelector": OURS, "ruleSelector": OURS},
+        {
+            "podMonitorNamespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "skillflaw"}},
+            "podMonitorSelector": OURS,
+            "ruleNamespaceSelector": ALL,
+            "ruleSelector": {"matchExpressions": [{"key": "release", "operator": "Exists"}]},
+        },
+    ],
+)
+def test_a_prometheus_that_selects_the_stacks_objects_is_all_that_they_need(look, selectors):
+    done = look(WATCHING | {f"{COREOS}/v1/prometheuses": prometheus(**selectors)}, WATCHED)
+    assert done.exit_code == 0, done.output
+    assert "✓ Prometheus: 2 objects that one is to select" in done.output
+
+
+@pytest.mark.parametrize(
+    ("selectors", "kinds_missed"),
+    [
+        (
+            OPEN | {"podMonitorSelector": {"matchLabels": {"release": "other"}}, "ruleSelector": ALL},
+            {"PodMonitor"},
+        ),
+        (OPEN | {"podMonitorSelector": ALL}, {"PrometheusRule"}),
+        ({"podMonitorSelector": ALL, "ruleSelector": ALL}, {"PodMonitor", "PrometheusRule"}),
+    ],
+    ids=["other labels", "no selector", "its own namespace"],
+)
+def test_an_object_that_no_prometheus_selects_is_named_with_the_selectors_that_there_are(
+    look, selectors, kinds_missed
+):
+    rows = lacking(look(WATCHING | {f"{COREOS}/v1/prometheuses": prometheus(**selectors)}, WATCHED))
+    assert {row[0].split()[4] for row in rows} == kinds_missed
+    for _, instead, remedy in rows:
+        assert "monitoring/main selects" in instead
+        assert "labels in the stack file" in remedy
+
+
+def test_an_agent_may_scrape_and_another_ruler_evaluate(look):
+    there = {
+        f"{COREOS}/v1alpha1/prometheusagents": prometheus(
+            podMonitorSelector=ALL, podMonitorNamespaceSelector=ALL
+        ),
+        f"{COREOS}/v1/thanosrulers": prometheus(ruleSelector=OURS, ruleNamespaceSelector=ALL),
+    }
+    assert look(WATCHING | there, WATCHED).exit_code == 0
+
+
+def test_without_the_operators_definitions_the_kinds_are_unknown(look):
+    rows = lacking(look(WATCHING | {f"{COREOS}/v1": None}, WATCHED))
+    assert {row[0].split()[1] for row in rows} == {"PodMonitor", "PrometheusRule"}
+    assert all("CustomResourceDefinition" in row[2] for row in rows)
+
+
+def test_where_readers_have_no_objects_of_their_own_nothing_is_missed(look):
+    done = look(WATCHING, WATCHED)
+    assert done.exit_code == 0, done.output
+    assert "no object of monitoring.coreos.com says who reads PodMonitor skillflaw-backend" in done.output
+
+
+def test_where_nothing_is_asked_of_prometheus_none_is_missed(look):
+    assert "✓ Prometheus: nothing is asked of one" in look().output
+
+
 def test_the_documented_roles_reach_what_preflight_reads(look, machine):
     look(OPERATED, operated())
+    look(WATCHING, WATCHED)
     names = dict.fromkeys(("priorityClassName", "runtimeClassName", "serviceAccountName"), "theirs")
     look({f"{NAMESPACE}/serviceaccounts/theirs": named("theirs")}, steps=[refers(**names)])
     look({}, ROUTED)

@@ -29,6 +29,7 @@ SAFE = {
     "a bigger database",
     "longer flows",
     "bigger small containers",
+    "a dashboard",
 }
 DESTRUCTIVE = {"no backups", "backups in a bucket", "a URL of its own for backups"}
 
@@ -336,6 +337,20 @@ def made(token: str, **inputs: Any) -> dict[str, Any]:
         ("kubernetes:networking.k8s.io/v1:NetworkPolicy", {"spec": {"podSelector": {}, "ingress": [{}]}}),
         ("kubernetes:networking.k8s.io/v1:Ingress", {"spec": {"rules": [{"http": {}}]}}),
         ("kubernetes:serving.knative.dev/v1:Service", {"spec": {}}),
+        (
+            "kubernetes:monitoring.coreos.com/v1:PodMonitor",
+            {"spec": {"namespaceSelector": {"any": True}, "podMetricsEndpoints": [{"port": "http"}]}},
+        ),
+        (
+            "kubernetes:monitoring.coreos.com/v1:PodMonitor",
+            {"spec": {"podMetricsEndpoints": [{"port": "http", "bearerTokenSecret": {"name": "a"}}]}},
+        ),
+        ("kubernetes:monitoring.coreos.com/v1:PodMonitor", {}),
+        (
+            "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
+            {"spec": {"groups": [{"rules": [{"record": "up", "expr": "1"}]}]}},
+        ),
+        ("kubernetes:monitoring.coreos.com/v1:PrometheusRule", {"spec": {"groups": "(known later)"}}),
         ("kubernetes:core/v1:Service", {"spec": {"type": "LoadBalancer"}}),
         ("kubernetes:core/v1:Service", {"spec": {"externalIPs": ["192.0.2.1"]}}),
         ("kubernetes:core/v1:Service", {"spec": {"type": "ExternalName", "externalName": "x.test"}}),
@@ -360,6 +375,14 @@ def test_a_new_object_that_opens_runs_or_grants_is_looked_at(judged, token, inpu
         ("kubernetes:core/v1:ServiceAccount", {"automountServiceAccountToken": False}),
         ("kubernetes:core/v1:Service", {"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}}),
         ("kubernetes:policy/v1:PodDisruptionBudget", {"spec": {"maxUnavailable": 1}}),
+        (
+            "kubernetes:monitoring.coreos.com/v1:PodMonitor",
+            {"spec": {"selector": {}, "podMetricsEndpoints": [{"port": "metrics", "interval": "30s"}]}},
+        ),
+        (
+            "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
+            {"spec": {"groups": [{"name": "a", "rules": [{"alert": "A", "expr": "up == 0"}]}]}},
+        ),
         ("kubernetes:core/v1:PersistentVolumeClaim", {"spec": {}}),
         ("random:index/randomPassword:RandomPassword", {"length": 32}),
     ],

@@ -183,7 +183,10 @@ REFUSED = {
         "network.callers[0].labels",
     ),
     "peers_are_named": (
-        {"network": SAFE["network"] | {"monitoring": [{"cidr": "16.0.0.0/5"}]}},
+        {
+            "network": SAFE["network"] | {"monitoring": [{"cidr": "16.0.0.0/5"}]},
+            "monitoring": {"metrics": {}},
+        },
         "network.monitoring[0].cidr",
     ),
     "external_state_is_reachable": (
@@ -243,6 +246,15 @@ REFUSED = {
     "operated_databases_reach_the_api_server": (
         operated() | {"network": SAFE["network"]},
         "network.apiServer",
+    ),
+    "scrapers_are_named": ({"monitoring": {"metrics": {}}}, "network.monitoring"),
+    "scrapers_find_metrics": (
+        {"network": SAFE["network"] | {"monitoring": [{"namespace": "monitoring"}]}},
+        "network.monitoring",
+    ),
+    "latency_can_be_exceeded": (
+        {"monitoring": {"rules": {"latencySeconds": 60}}, "backend": {"longestFlowSeconds": 60}},
+        "monitoring.rules.latencySeconds",
     ),
     "secrets_exchange_no_settings": (
         {"backend": {"secretEnv": {"LD_PRELOAD": {"secretName": "keys", "key": "preload"}}}},

@@ -302,12 +302,15 @@ def declared():
     """Every (API group, resource) that a stack may declare."""
     gateway = {"edge": {"gateway": {"name": "edge", "namespace": "edge"}}}
     lab, routed = stack_file("lab"), edited(EDITS["autoscaling"][0] | gateway)
+    watched = lab | {"monitoring": {"metrics": {}, "rules": {}}, "network": {"policies": False}}
     operated = lab | VALUES["a database that an operator runs"]
-    for kind in {leaf.type for config in (lab, routed, operated) for leaf in run(config).leaves.values()}:
+    for kind in {
+        leaf.type for config in (lab, routed, watched, operated) for leaf in run(config).leaves.values()
+    }:
         if kind.startswith("kubernetes:"):
             _, version, name = kind.split(":")
             plural = re.sub(r"y$", "ie", re.sub(r"ss$", "sse", name.lower())) + "s"
-            yield version.rpartition("/")[0].replace("core", ""), plural
+            yield version.rpartition("/")[0].removeprefix("core"), plural
 
 
 def test_the_documented_roles_reach_every_kind_that_the_program_declares():
