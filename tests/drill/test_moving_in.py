@@ -91,6 +91,7 @@ def test_every_row_moves_the_application_follows_and_the_old_database_stays(stac
     assert "drill.marked 1000" in before
     assert len(before) > 10
 
+    del stack.sections["protection"]["migrating"]
     stack.up()
     kubectl("rollout", "status", "deployment/skillflaw-backend", own, "--timeout=180s")
     assert {"statefulset.apps/postgresql", "persistentvolumeclaim/postgresql-data"} <= stack.objects(
