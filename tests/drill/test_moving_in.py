@@ -8,6 +8,7 @@ from lab import operator
 from lab.layout import REAL
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
+from tests.live.namespace import discard_volumes
 from tests.live.operate import operation
 from tests.live.operated import SECTIONS
 
@@ -37,10 +38,12 @@ def stack(kubectl, tools, both_nodes, tmp_path):
     stack = Stack(copy_program(tmp_path), NAME, {})
     for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
         stack.pulumi(*words, check=False)
+    discard_volumes(kubectl, NAME)
     with stack:
         sections = {key: value for key, value in OLD.items() if key != "network.apiServer"}
         stack.sections = edited(sections)
         yield stack
+    discard_volumes(kubectl, NAME)
 
 
 def test_every_row_moves_the_application_follows_and_the_old_database_stays(stack, kubectl, tools):

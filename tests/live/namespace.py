@@ -1,6 +1,8 @@
 """Pods and namespaces of the lab."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 NAME = "skillflaw"
@@ -24,3 +26,14 @@ def staying(kubectl, namespace: str, selector: str) -> list[dict[str, Any]]:
 def pods(kubectl, part: str) -> dict[str, dict[str, Any]]:
     """Pods of a part by name, those that leave left out."""
     return {pod["metadata"]["name"]: pod for pod in staying(kubectl, NAME, f"app=skillflaw-{part}")}
+
+
+def discard_volumes(kubectl, namespace: str) -> None:
+    """Removes the volumes of a namespace with what they hold: their class keeps both, for whoever claims next."""
+    for volume in json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]:
+        source = volume["spec"].get("hostPath") or volume["spec"].get("local") or {}
+        # The provisioner names a folder after the volume, the namespace and the claim.
+        folder = Path(source.get("path", ""))
+        if folder.name.startswith(f"{volume['metadata']['name']}_{namespace}_"):
+            kubectl("delete", "persistentvolume", volume["metadata"]["name"])
+            shutil.rmtree(folder)

@@ -17,7 +17,7 @@ from lab.process import wait_for
 from operations.wire import Endpoint, resolved
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
-from tests.live.namespace import staying
+from tests.live.namespace import discard_volumes, staying
 
 NAME = "operated"
 """The stack, and its namespace."""
@@ -194,14 +194,13 @@ def operated(kubectl, tools, folder: Path) -> Iterator[Operated]:
     stack = Stack(copy_program(folder), NAME, {})
     for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
         stack.pulumi(*words, check=False)
+    discard_volumes(kubectl, NAME)
     with stack:
         stack.sections = edited(SECTIONS)
         stack.up()
         yield Operated(stack, kubectl, [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"])
         stack.pulumi("destroy", "--yes", "--skip-preview")
-        volumes = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
-        left = [it for it in volumes if it["spec"]["claimRef"]["namespace"] == NAME]
-        kubectl("delete", "persistentvolume", "--ignore-not-found", *(it["metadata"]["name"] for it in left))
+    discard_volumes(kubectl, NAME)
 
 
 @contextmanager
