@@ -46,6 +46,14 @@ k8s.apiextensions.CustomResource(
     spec={"instances": 1, "enableSuperuserAccess": True},
     opts=here,
 )
+k8s.apiextensions.CustomResource(
+    "extra",
+    api_version="monitoring.coreos.com/v1",
+    kind="PodMonitor",
+    metadata={"name": "extra", "namespace": namespace},
+    spec={"namespaceSelector": {"any": True}, "selector": {}},
+    opts=here,
+)
 k8s.core.v1.PersistentVolumeClaim(
     "extra",
     metadata={"name": "extra", "namespace": namespace},
