@@ -16,11 +16,11 @@ from lab.layout import PROJECT, SIMULATED
 from tests.engine.faulty import FaultyServer
 from tests.engine.stack import Stack
 
-KILLS = 8
+KILLS = 4
 """Moments of one run; another run draws others."""
 
 pytestmark = pytest.mark.timeout(1800)
-"""The kills take 100 s on an idle machine; here they give way to the live ring."""
+"""The kills take 50 s on an idle machine; here they give way to the live ring."""
 
 
 def known(stack: Stack) -> set[str]:

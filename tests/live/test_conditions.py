@@ -49,6 +49,7 @@ def cleared(kubectl) -> Iterator[None]:
     kubectl("delete", "secret", "provider", NAMESPACE, "--ignore-not-found")
 
 
+@pytest.mark.drill
 def test_a_providers_key_reaches_a_flow_and_another_one_by_one_word_without_a_failed_request(
     edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, cleared
 ):

@@ -97,6 +97,7 @@ def opened(token: str, key: str) -> bool:
         return False
 
 
+@pytest.mark.drill
 def test_a_key_is_rotated_by_one_edit_and_taken_back_by_another(
     at_risk, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, record_property
 ):
