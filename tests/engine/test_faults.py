@@ -17,7 +17,7 @@ from tests.engine.faulty import FaultyServer
 from tests.engine.stack import Stack
 
 KILLS = 4
-"""Moments of one run; another run draws others."""
+"""Engines that one run kills at work, at moments of its own."""
 
 pytestmark = pytest.mark.timeout(1800)
 """The kills take 50 s on an idle machine; here they give way to the live ring."""
@@ -141,15 +141,16 @@ def test_an_engine_killed_at_any_moment_leaves_nothing_that_a_recovery_does_not_
     seed = random.randrange(2**32)
     request.node.add_report_section("setup", "seed", str(seed))
     moments = random.Random(seed)
-    hit = 0
-    for round_ in range(KILLS):
+    hit = round_ = 0
+    while hit < KILLS:
+        assert round_ < 5 * KILLS, "an `up` has mostly ended before it is killed"
         edit(small, round_)
         hit += killed_up(small, moments.uniform(0.5, longest))
         recover(small)
         small.up()
         assert present(small) == known(small), f"seed {seed}, round {round_}"
         assert small.preview() == {}
-    assert hit >= KILLS / 2
+        round_ += 1
 
 
 def test_a_stack_that_carries_its_kubeconfig_is_recovered_by_it(small):
