@@ -42,7 +42,7 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """Which of the three there is; None leaves one out."""
+    """The three that a stack may ask for; None leaves one out."""
 
     namespace: pulumi.Input[str]
     """Namespace of the objects, and the only one that they speak of."""

@@ -54,3 +54,15 @@ def with_new_spellings(sections: dict[str, Any]) -> dict[str, Any]:
         backup["to"] = {"claim": claim}
     images = {"restic": "skillflaw.lab/restic:0.18.1"} | sections["images"]
     return sections | {"network": network, "backup": backup, "images": images}
+
+
+WORKLOADS = ("backend", "bootstrap", "frontend", "docs", "database.inCluster", "cache.inCluster", "backup")
+"""Sections that have pods, by their path in a stack file."""
+
+
+def section(config: dict[str, Any], path: str) -> dict[str, Any]:
+    """A section by its dotted path, made where it is missing; the whole file by an empty one."""
+    holder = config
+    for key in filter(None, path.split(".")):
+        holder = holder.setdefault(key, {})
+    return holder

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
 NO_NODE, A_NODE = 10, 80
 """Seconds without writes that are borne, where no node died and where one did."""
 SHARE = 0.55
-"""Of the requests in the minute after a node's death, those that one of two replicas would have had, and some."""
+"""Share of the requests in the minute after a node's death that one of two replicas would have had, and some."""
 OTHER_IMAGE = f"{folders.REPOSITORY}/postgres:000000000015"
 """The same image under another name."""
 

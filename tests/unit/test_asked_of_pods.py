@@ -4,27 +4,13 @@ import pytest
 
 from settings.load import parse
 from settings.problems import Problem, SettingsError
-from tests.stack_files import filled_in
-
-WORKLOADS = [
-    "",
-    "backend",
-    "bootstrap",
-    "frontend",
-    "docs",
-    "database.inCluster",
-    "cache.inCluster",
-    "backup",
-]
+from tests.stack_files import WORKLOADS, filled_in, section
 
 
 def problems(asked: dict, workload: str = "") -> tuple[Problem, ...]:
     """What is wrong with the lab's stack file, with something asked of a workload's pods, or of every pod's."""
     config = filled_in("lab")
-    holder = config
-    for key in filter(None, workload.split(".")):
-        holder = holder.setdefault(key, {})
-    holder["pods"] = asked
+    section(config, workload)["pods"] = asked
     try:
         parse(config, set())
     except SettingsError as refused:
@@ -138,7 +124,7 @@ def test_a_toleration_of_kubernetes_is_accepted(toleration):
     assert problems({"tolerations": [toleration]}) == ()
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("workload", ["", *WORKLOADS])
 def test_what_is_asked_of_one_workload_is_judged_alike(workload):
     (problem,) = problems({"labels": {"app": "another"}}, workload)
     assert problem.path == f"{workload}.pods.labels.app".lstrip(".")

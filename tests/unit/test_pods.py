@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.stack_files import filled_in, stack_file
+from tests.stack_files import WORKLOADS, filled_in, section, stack_file
 from tests.unit.recorder import run
 
 FILES = ("dev", "lab", "prod")
@@ -392,19 +392,8 @@ def test_a_broken_image_of_the_database_can_be_rolled_back_and_an_old_stack_keep
 
 def test_a_stack_file_decides_what_every_container_asks_for():
     config = filled_in("lab")
-    for workload in (
-        "backend",
-        "bootstrap",
-        "frontend",
-        "docs",
-        "database.inCluster",
-        "cache.inCluster",
-        "backup",
-    ):
-        holder = config
-        for key in workload.split("."):
-            holder = holder.setdefault(key, {})
-        holder["resources"] = {"requests": {"cpu": "123m"}}
+    for workload in WORKLOADS:
+        section(config, workload)["resources"] = {"requests": {"cpu": "123m"}}
     config["secretKey"] = {"generated": {"generation": 2}}
     asked = {
         f"{name}/{container['name']}": container["resources"]["requests"]["cpu"]
