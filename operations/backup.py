@@ -47,8 +47,8 @@ def take(kubectl: Kubectl, cron_job: str) -> str:
         ProgramError: it failed; the message is the end of its log.
     """
     cron = kubectl.get("cronjob", cron_job)
-    if _begun(cron):
-        raise ProgramError(f"a restore of backup {_begun(cron)['backup']} has not ended: restore again first")
+    if begun(cron):
+        raise ProgramError(f"a restore of backup {begun(cron)['backup']} has not ended: restore again first")
     # As `kubectl create job --from` makes it: the controller counts it as its own, and begins no other meanwhile.
     job = _job(cron, f"{cron_job}-now-", ("database", "dump"), ("repository", "keep"))
     job["metadata"]["annotations"] = {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -116,7 +116,7 @@ def restore(
     """
     known = snapshots(kubectl, cron_job)
     cron = kubectl.get("cronjob", cron_job)
-    interrupted = bool(_begun(cron))
+    interrupted = bool(begun(cron))
     chosen = choose(
         known, backup, stack=_variable(cron, "IDENTITY"), now=datetime.now(UTC), to_empty=to_empty
     )
@@ -162,15 +162,16 @@ def restore(
 # --- one restore at a time ---------------------------------------------------------------------
 
 
-def _begun(cron: Object) -> Object:
-    begun: Object = json.loads(cron["metadata"].get("annotations", {}).get(RESTORING, "{}"))
-    return begun
+def begun(cron: Object) -> Object:
+    """What a restore noted when it began: the backup, and how things were before; empty while none has."""
+    note: Object = json.loads((cron["metadata"].get("annotations") or {}).get(RESTORING, "{}"))
+    return note
 
 
 def _begin(kubectl: Kubectl, cron: Object, backup: str) -> Object:
     """Suspends the schedule and notes what was before; of two that try, the server lets one."""
     name = cron["metadata"]["name"]
-    before = _begun(cron) or {
+    before = begun(cron) or {
         "replicas": kubectl.get("deployment", BACKEND)["spec"]["replicas"],
         "suspend": bool(cron["spec"].get("suspend")),
     }
@@ -184,7 +185,7 @@ def _begin(kubectl: Kubectl, cron: Object, backup: str) -> Object:
         if job["metadata"].get("labels", {}).get("app") == name and not _condition(job)
     ]
     if running:
-        if not _begun(cron):
+        if not begun(cron):
             _end(kubectl, name, before)
         raise RefusedError(f"{', '.join(running)} still runs: wait for its end, and restore again")
     return before

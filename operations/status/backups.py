@@ -1,10 +1,9 @@
 """The scheduled backups, by their CronJob and its Jobs."""
 
-import json
 from typing import Any
 
 from detection.scrub import scrubbed
-from operations.backup import RESTORING
+from operations.backup import begun
 from operations.program import ProgramError
 from operations.review.preview import at
 from operations.status.asked import Asked, holds, time
@@ -29,7 +28,7 @@ def backup(asked: Asked, name: str) -> Backup:
     ended = [time(job["status"]["completionTime"]) for job in runs if holds(job, "Complete")]
     success = at(cron, "status", "lastSuccessfulTime")
     newest = max([*ended, *([time(success)] if success else [])], default=None)
-    begun = [
+    starts = [
         time(job["status"]["startTime"])
         for job in runs
         if holds(job, "Complete") and time(job["status"]["completionTime"]) == newest
@@ -40,17 +39,12 @@ def backup(asked: Asked, name: str) -> Backup:
         schedule=cron["spec"]["schedule"],
         since=time(cron["metadata"]["creationTimestamp"]),
         suspended=bool(cron["spec"].get("suspend")),
-        restoring=_begun(cron),
+        restoring=begun(cron).get("backup"),
         kept_in=_repository(spec),
-        taken=min(begun, default=newest),
+        taken=min(starts, default=newest),
         failed=last_failure if last_failure and (newest is None or last_failure > newest) else None,
         running=any(not holds(job, "Complete") and not holds(job, "Failed") for job in runs),
     )
-
-
-def _begun(cron: Object) -> str | None:
-    note = json.loads((cron["metadata"].get("annotations") or {}).get(RESTORING, "{}"))
-    return str(note["backup"]) if note else None
 
 
 def _repository(spec: Object) -> str:
