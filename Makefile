@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live drill elsewhere versions promtool bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live drill elsewhere thorough versions promtool bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -39,7 +39,13 @@ drill: environment
 elsewhere: environment
 	@$(PYTHON) -m lab down --simulated  # with what a killed run left there
 	@$(PYTHON) -m lab up --simulated
-	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests/engine tests/lab tests/scan tests/unit
+	@$(PYTHON) -m pytest -n 2 --dist=loadfile --no-loadscope-reorder -m "not thorough" tests/engine tests/lab tests/scan tests/unit
+
+# What `make test` leaves out of the same rings, with nothing else on the machine.
+thorough: environment
+	@$(PYTHON) -m lab down --simulated
+	@$(PYTHON) -m lab up --simulated
+	@$(PYTHON) -m pytest -n 2 --dist=loadfile -m thorough tests/engine tests/lab
 
 # API servers of other versions of Kubernetes: built once per machine, several minutes each.
 versions: environment
@@ -54,7 +60,7 @@ bench: environment
 	@$(PYTHON) -m bench
 
 unit: environment
-	$(PYTHON) -m pytest tests/unit tests/lab
+	$(PYTHON) -m pytest -m "not thorough" tests/unit tests/lab
 
 lint: environment
 	$(PYTHON) -m ruff check

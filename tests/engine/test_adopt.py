@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from tests.engine.stack import Stack
 
 
@@ -55,6 +57,7 @@ def objects(stack: Stack) -> set[str]:
     return {f"{it['kind']}/{it['metadata']['name']}" for it in listed["items"]}
 
 
+@pytest.mark.thorough
 def test_an_up_without_the_state_makes_nothing_and_an_adoption_refuses_until_state_is_referred_to(small):
     small.up()
     kept, before = keepsakes(small), objects(small)
@@ -112,6 +115,7 @@ def test_an_adoption_refuses_what_is_not_skillflaws(small):
     assert objects(small) == {"Deployment/redis", "ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
 
+@pytest.mark.thorough
 def test_skillflaw_runs_again_on_what_a_deliberate_destroy_left(small):
     small.sections["protection"] = {"enabled": True}
     small.sections["backup"] = {

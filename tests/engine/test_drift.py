@@ -84,6 +84,7 @@ def test_edits_by_hand_are_reported_by_object_and_field_and_a_repair_undoes_them
     assert drift() == set()
 
 
+@pytest.mark.thorough
 def test_what_an_autoscaler_or_a_controller_owns_is_no_drift(whole, kubectl, drift):
     whole.sections["backend"]["scale"] = {"min": 2, "max": 3, "cpuPercent": 70}
     whole.up()
@@ -170,6 +171,7 @@ def test_what_was_added_by_hand_is_found_and_the_commands_of_the_report_take_it_
     assert drift() == set()
 
 
+@pytest.mark.thorough
 def test_an_edited_entry_of_a_list_that_has_one_owner_is_a_change_and_no_addition(
     whole, kubectl, drift, make
 ):

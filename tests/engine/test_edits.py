@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.engine.test_up import WORKLOADS
 
 
@@ -41,6 +43,7 @@ def test_more_replicas_of_the_frontend_move_the_frontend_alone(whole):
     assert whole.preview() == {"update": {"frontend"}}
 
 
+@pytest.mark.thorough
 def test_fewer_groups_of_paths_move_the_route_of_the_api_alone(whole):
     whole.sections["surfaces"]["api"]["allow"] = ["health"]
     assert whole.preview() == {"update": {"edge-api"}}
@@ -57,6 +60,7 @@ def test_a_changed_config_map_rolls_exactly_the_pods_that_read_it(whole):
     assert len({pod for pod in after - before if pod.startswith("pod/skillflaw-backend-")}) == 2
 
 
+@pytest.mark.thorough
 def test_an_autoscaler_owns_the_number_of_replicas_until_it_is_taken_away(whole):
     whole.sections["backend"]["scale"] = {"min": 2, "max": 3, "cpuPercent": 70}
     whole.up()

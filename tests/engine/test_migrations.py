@@ -7,6 +7,7 @@ import pytest
 from settings.frozen import CHOICES, MIGRATIONS
 from tests.engine.stack import Stack
 from tests.stack_files import stack_file
+from tests.thorough import further
 
 NEW_CLAIM = {
     "apiVersion": "v1",
@@ -57,7 +58,7 @@ def test_every_migration_is_seen():
     assert set(WAYS) == set(MIGRATIONS)
 
 
-@pytest.mark.parametrize("path", WAYS)
+@pytest.mark.parametrize("path", further(*WAYS))
 def test_a_migration_ends_well_and_deletes_nothing(protected, path):
     before = kept(protected)
     protected.sections |= WAYS[path]
@@ -86,6 +87,7 @@ def test_a_release_that_nothing_follows_is_taken_back_by_an_up(protected):
     assert "operations release" in protected.refusal()
 
 
+@pytest.mark.thorough
 def test_a_migration_goes_back_to_what_was_released(protected):
     before = kept(protected)
     protected.operations("release", "database")
@@ -99,6 +101,7 @@ def test_a_migration_goes_back_to_what_was_released(protected):
     assert before <= kept(protected)
 
 
+@pytest.mark.thorough
 def test_an_unprotected_stack_keeps_what_was_released_too(small):
     small.up()
     before = kept(small)
@@ -109,7 +112,7 @@ def test_an_unprotected_stack_keeps_what_was_released_too(small):
     assert before <= kept(small)
 
 
-@pytest.mark.parametrize("path", ["namespace.name", "namespace.create"])
+@pytest.mark.parametrize("path", further("namespace.name", "namespace.create"))
 def test_another_namespace_is_another_stack_and_the_first_one_stays(small, environment, program, path):
     small.sections["protection"] = {"enabled": False}
     small.up()

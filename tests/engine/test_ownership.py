@@ -41,6 +41,7 @@ def test_a_second_stack_over_a_namespace_is_refused_and_takes_nothing_with_it(sm
     small.up("--expect-no-changes")
 
 
+@pytest.mark.thorough
 def test_a_second_stack_over_a_namespace_that_both_find_is_refused_too(small, second):
     small.kubectl("create", "namespace", small.name)
     small.sections["namespace"]["create"] = False
@@ -62,6 +63,7 @@ def test_a_namespace_that_holds_what_is_no_stacks_is_refused(small):
     assert any(name.startswith("ConfigMap/theirs ") for name in everything(small, small.name))
 
 
+@pytest.mark.thorough
 def test_a_word_in_a_kubeconfig_replaces_nothing(small):
     whole = json.loads(SIMULATED.kubeconfig.read_text())
     small.sections["cluster"] = {}
@@ -79,6 +81,7 @@ def test_another_context_is_a_migration(small):
     assert "\n    cluster.context\n" in small.refusal()
 
 
+@pytest.mark.thorough
 def test_a_kubeconfig_of_several_files_is_read_as_kubectl_reads_it(small, tmp_path, monkeypatch):
     empty = tmp_path / "empty.yaml"
     empty.write_text("apiVersion: v1\nkind: Config\n")

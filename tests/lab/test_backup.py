@@ -17,6 +17,7 @@ from lab.images import build
 from lab.toolchain import golang
 from lab.toolchain.catalogue import RESTIC
 from tests.lab.sandbox import LIVE, SCRIPTS, TRIAL, USER, Sandbox, sandbox
+from tests.thorough import further
 
 KEY = "00112233445566ff"
 IMAGES = "backend=registry.test/backend:1\npostgres=registry.test/postgres:15"
@@ -243,7 +244,7 @@ def test_what_was_lost_comes_back_and_what_came_later_goes(case):
 # --- volumes that hold what is not the application's -------------------------------------------
 
 
-@pytest.mark.parametrize("name", [".snapshot", "weekly", ".zfs"])
+@pytest.mark.parametrize("name", further(".snapshot", "weekly", ".zfs"))
 def test_a_read_only_folder_of_the_filer_is_neither_kept_nor_touched(case, name):
     folder = case.data / name
     folder.mkdir()
@@ -259,6 +260,7 @@ def test_a_read_only_folder_of_the_filer_is_neither_kept_nor_touched(case, name)
     assert name not in kept
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["lost+found", "of-root"])
 def test_a_folder_of_another_user_is_spared(case, name):
     folder = case.data / name
@@ -287,6 +289,7 @@ def test_an_entry_that_cannot_be_moved_ends_the_restore_with_everything_as_it_wa
     assert case.is_whole()
 
 
+@pytest.mark.thorough
 def test_a_file_system_that_fixes_owners_and_times_is_restored_on(case):
     backup = case.taken()
     case.lose()
@@ -343,6 +346,7 @@ def test_tables_of_another_role_make_a_backup_refuse_and_say_whose_url_is_needed
     assert case.taken()
 
 
+@pytest.mark.thorough
 def test_a_role_that_acts_as_the_owner_restores(case):
     case.admin(f"CREATE ROLE {case.name}_first LOGIN PASSWORD 'word' IN ROLE {case.role}",
                f"ALTER ROLE {case.name}_first SET role TO {case.role}")  # fmt: skip
@@ -354,6 +358,7 @@ def test_a_role_that_acts_as_the_owner_restores(case):
     assert case.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == case.role
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lost", [[], ["DROP OWNED BY ROLE", "ALTER SCHEMA public OWNER TO ROLE"]])
 def test_an_administrators_url_leaves_the_tables_to_their_owner(case, lost):
     url = case.url("postgres").replace("word", "lab")
@@ -365,7 +370,7 @@ def test_an_administrators_url_leaves_the_tables_to_their_owner(case, lost):
     assert case.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == case.role
 
 
-@pytest.mark.parametrize("schema", ["reports", "Two Words", "select"])
+@pytest.mark.parametrize("schema", further("Two Words", "reports", "select"))
 def test_a_schema_of_the_roles_own_comes_back_too(case, schema):
     case.sql(f'CREATE SCHEMA "{schema}"', f'CREATE TABLE "{schema}"."Some table" AS SELECT 7 AS seven')
     backup = case.taken()
@@ -376,6 +381,7 @@ def test_a_schema_of_the_roles_own_comes_back_too(case, schema):
     assert case.sql(f'TABLE "{schema}"."Some table"') == "7"
 
 
+@pytest.mark.thorough
 def test_what_another_role_keeps_in_the_database_is_neither_kept_nor_touched(case):
     case.admin("CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.theirs AS SELECT 1 AS one",
                "CREATE TABLE public.theirs AS SELECT 2 AS two", database=case.name)  # fmt: skip
@@ -412,6 +418,7 @@ def test_an_extension_stays_and_what_is_made_of_it_comes_back(case):
     refused(case.restore(backup, "prove"), "CREATE EXTENSION", "citext")
 
 
+@pytest.mark.thorough
 def test_an_extension_that_nothing_is_made_of_asks_nothing_of_the_trial_server(case):
     case.admin("CREATE EXTENSION pg_trgm", database=case.name)
     case.taken()
@@ -467,6 +474,7 @@ def test_a_session_of_the_role_is_ended_and_one_of_another_role_refuses(case):
         refused(case.restore(backup, "prove"), f"role {case.name}_reader holds public.flow")
 
 
+@pytest.mark.thorough
 def test_a_prepared_transaction_refuses(case):
     backup = case.taken()
     case.sql("BEGIN; INSERT INTO note VALUES (3); PREPARE TRANSACTION 'left'")
@@ -474,6 +482,7 @@ def test_a_prepared_transaction_refuses(case):
     case.sql("ROLLBACK PREPARED 'left'")
 
 
+@pytest.mark.thorough
 def test_whoever_writes_meanwhile_changes_neither_the_restore_nor_what_it_says(case):
     backup = case.taken()
     case.lose()
@@ -507,6 +516,7 @@ def test_a_database_that_refuses_in_the_middle_leaves_everything_as_it_was(case,
     assert case.is_whole()
 
 
+@pytest.mark.thorough
 def test_a_pooler_is_refused_and_a_url_past_it_is_taken(case):
     with case.pooler() as port:
         url = case.url().replace(LIVE, f"{LIVE}:{port}")
@@ -532,6 +542,7 @@ def test_the_new_backup_stays_although_one_from_the_future_exists(case):
     assert newest in {it["short_id"] for it in case.backups()}
 
 
+@pytest.mark.thorough
 def test_only_as_many_backups_of_the_stack_stay_and_all_of_other_stacks(case):
     case.keep = 2
     other = case.taken(IDENTITY="organization/skillflaw/two")
@@ -539,6 +550,7 @@ def test_only_as_many_backups_of_the_stack_stay_and_all_of_other_stacks(case):
     assert {it["short_id"] for it in case.backups()} == {other, *own[1:]}
 
 
+@pytest.mark.thorough
 def test_a_repository_with_another_password_is_refused(case):
     case.taken()
     refused(case.take(RESTIC_PASSWORD="other"), "has another password")  # noqa: S106
@@ -551,6 +563,7 @@ def test_a_backup_that_is_not_there_is_refused(case):
     refused(case.restore("0123abcd"), "no backup 0123abcd")
 
 
+@pytest.mark.thorough
 def test_a_repository_next_to_other_things_leaves_them_alone(case):
     for name in ("2024-archive", "20260101T030000Z"):
         (case.repository / name).mkdir()
@@ -606,7 +619,7 @@ def test_a_backup_of_another_stack_is_restored_where_nothing_is(case, machine):
     assert (case.data / ".key-fingerprint").read_text().strip() == KEY
 
 
-@pytest.mark.parametrize("damage", ["data", "index"])
+@pytest.mark.parametrize("damage", further("data", "index"))
 def test_a_damaged_repository_is_noticed_before_anything_is_exchanged(case, damage):
     backup = case.taken()
     case.lose()
@@ -627,7 +640,7 @@ def test_a_damaged_repository_is_noticed_before_anything_is_exchanged(case, dama
 # --- interruptions -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("program", "call"), [("mv", 1), ("mv", 2), ("mv", 3), ("mv", 4), ("rm", 3)])
+@pytest.mark.parametrize(("program", "call"), further(("mv", 3), ("mv", 1), ("mv", 2), ("mv", 4), ("rm", 3)))
 def test_a_restore_that_was_killed_is_marked_and_the_next_one_ends_well(case, program, call):
     backup = case.taken()
     case.lose()

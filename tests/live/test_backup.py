@@ -64,6 +64,7 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
     assert "skillflaw.com/restoring" not in cron["metadata"].get("annotations", {})
 
 
+@pytest.mark.drill
 def test_only_the_last_backups_stay(kubectl, backup):
     # The stack keeps two.
     more = [taken(), taken()]
@@ -89,6 +90,7 @@ def test_a_backup_that_cannot_be_restored_is_refused_before_anything_stops(
     api.runs_flow(hosts["api"], minted.api_key_file.read_text(), minted.flow)
 
 
+@pytest.mark.drill
 def test_a_pod_does_not_start_on_data_that_is_half_restored(at_risk, kubectl, backup, hosts, minted):
     kubectl(*IN_BACKEND, f"echo {backup} > /var/lib/skillflaw/.restoring")
     started = "wait", "pod", "--selector=app=skillflaw-backend", NAMESPACE

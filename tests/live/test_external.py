@@ -190,6 +190,7 @@ def test_the_guides_validation_passes_on_state_that_others_run(other, visitor):
     assert f"context of its kubeconfig, namespace {NAME}" in done.stdout
 
 
+@pytest.mark.drill
 def test_a_database_password_is_rotated_without_a_failed_request(other, visitor, api, kubectl):
     assert sessions(kubectl) == {"first|t"}
     asks = {"alive": (0.05, flows.alive), "health": (0.25, flows.health), "run": (1, flows.run(visitor))}
@@ -205,6 +206,7 @@ def test_a_database_password_is_rotated_without_a_failed_request(other, visitor,
     assert not traffic.failures, traffic.story
 
 
+@pytest.mark.drill
 def test_a_backup_over_tls_comes_back_and_its_jobs_hold_no_claim_of_a_destroyed_stack(
     other, visitor, api, kubectl
 ):

@@ -49,6 +49,7 @@ def gone(kubectl, names: Iterable[str]) -> None:
     kubectl("wait", "pods", *names, NAMESPACE, "--for=delete", "--timeout=120s")
 
 
+@pytest.mark.drill
 def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
     at_risk, other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
 ):
