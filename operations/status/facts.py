@@ -178,6 +178,16 @@ class Key(Fact, frozen=True, kw_only=True):
     """Pods that are encrypting again."""
 
 
+class Alert(Fact, frozen=True, kw_only=True):
+    """An alert that fires."""
+
+    name: str
+    severity: str
+    """`critical` or `warning`."""
+    summary: str
+    since: datetime
+
+
 class Status(Fact, frozen=True, kw_only=True):
     """Everything that was asked."""
 
@@ -202,6 +212,8 @@ class Status(Fact, frozen=True, kw_only=True):
     volumes: dict[str, Known[Volume]]
     """By claim; those that no running pod mounts are left out."""
     key: Key
+    alerts: Known[tuple[Alert, ...]] | None
+    """Those that fire; None where the stack declares none."""
     drift: Known[tuple[str, ...]]
     """What differs from the state, a sentence each."""
     unfinished: Known[tuple[str, ...]]

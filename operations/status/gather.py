@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from operations.status import backups, certificates, differences, inside_pods, pods, replication
+from operations.status import backups, certificates, differences, firing, inside_pods, pods, replication
 from operations.status.asked import WORKLOADS, Asked, known
 from operations.status.facts import Known, Status
 
@@ -45,6 +45,8 @@ def status(asked: Asked) -> Status:
         volumes = {
             name: ask(inside_pods.volume, name, *where) for name, where in inside_pods.mounted(asked).items()
         }
+        watched = any(row["kind"] == "PrometheusRule" for row in asked.declared)
+        alerts = ask(firing.firing) if watched else None
         differing, unfinished = ask(differences.drift), ask(differences.unfinished)
         return Status(
             stack=asked.stack,
@@ -61,6 +63,7 @@ def status(asked: Asked) -> Status:
             certificates={surface: each() for surface, each in hosts.items()},
             volumes={name: each() for name, each in volumes.items()},
             key=inside_pods.key(asked),
+            alerts=alerts and alerts(),
             drift=differing(),
             unfinished=unfinished(),
         )

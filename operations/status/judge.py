@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from operations.backup import BACKEND
 from operations.status.facts import (
+    Alert,
     Backup,
     Certificate,
     Inside,
@@ -95,6 +96,8 @@ def _lines(it: Status) -> Iterator[Line]:
         yield _line(f"certificate {surface}", certificate, lambda known: _certificate(known, it.at))
     for claim, volume in it.volumes.items():
         yield _line(f"volume {claim}", volume, _volume)
+    if it.alerts is not None:
+        yield _line("alerts", it.alerts, lambda known: _alerts(known, it.at))
     yield _line("unfinished", it.unfinished, lambda known: _unfinished(known, it.inside, it.stack))
     yield _line("drift", it.drift, lambda known: _drift(known, it.stack))
 
@@ -283,6 +286,13 @@ def _volume(it: Volume) -> Judged:
     if it.percent >= FULL_BROKEN:
         return Verdict.BROKEN, says
     return (Verdict.LOOK if it.percent >= FULL_LOOK else Verdict.WELL), says
+
+
+def _alerts(alerts: tuple[Alert, ...], now: datetime) -> Judged:
+    says = "; ".join(f"{each.name} for {_ago(now - each.since)}: {each.summary}" for each in alerts)
+    if any(each.severity == "critical" for each in alerts):
+        return Verdict.BROKEN, says
+    return (Verdict.LOOK, says) if alerts else (Verdict.WELL, "none fires")
 
 
 def _unfinished(sentences: tuple[str, ...], inside: Known[Inside], stack: str) -> Judged:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from operations import changes
+from operations.__main__ import app
 from tests.unit.recorder import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -59,3 +61,19 @@ def test_every_folder_of_code_and_every_module_is_in_the_table_of_folders():
 
 def test_every_link_of_a_page_to_another_one_leads_somewhere():
     assert {page.name: links for page in PAGES if (links := missing(page))} == {}
+
+
+def anchor(heading: str) -> str:
+    """A heading as links name it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_section_and_command_is_found_from_the_top_of_the_operators_page():
+    page = (ROOT / "docs" / "operating.md").read_text()
+    index, rest = re.search(r"## Find it\n(.*?)\n(## .*)", page, re.DOTALL).groups()
+    headings = re.findall(r"^###? (.*)", rest, re.MULTILINE)
+    assert set(re.findall(r"\(#([^)]*)\)", index)) == {anchor(heading) for heading in headings}
+    commands = {
+        it.name or it.callback.__name__ for each in (app, changes.app) for it in each.registered_commands
+    }
+    assert set(re.findall(r"`operations (\w+)`", index)) == commands

@@ -427,6 +427,92 @@ def test_an_up_that_was_killed_and_a_release_that_nothing_followed_are_unfinishe
     assert "database released" in said
 
 
+# --- alerts ------------------------------------------------------------------------------------
+
+PROXY = "/api/v1/namespaces/monitoring/services/{}/proxy{}/api/v1/rules?type=alert"
+
+
+def watched():
+    return stack_file("lab") | {"monitoring": {"rules": {}}}
+
+
+def prometheus(*rules, service="prometheus-operated:web", prefix="", **spec):
+    """A Prometheus of the operator's that has loaded some rules."""
+
+    def change(running):
+        running.answers["/apis/monitoring.coreos.com/v1/prometheuses"] = {
+            "items": [{"metadata": {"name": "all", "namespace": "monitoring"}, "spec": spec}]
+        }
+        running.answers[PROXY.format(service, prefix)] = {"data": {"groups": list(rules)}}
+
+    return change
+
+
+def loaded(*alerts, group="skillflaw-alerts", namespace="skillflaw", severity="critical"):
+    rule = {
+        "name": "SkillFlawRequestsFailing",
+        "labels": {"severity": severity, "namespace": namespace},
+        "alerts": [
+            {"state": state, "activeAt": ago(minutes=30), "annotations": {"summary": "Public requests fail"}}
+            for state in alerts
+        ],
+    }
+    return {"name": group, "rules": [rule]}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "words"),
+    [
+        (prometheus(loaded("firing")), "broken", "SkillFlawRequestsFailing for 30 min: Public requests fail"),
+        (prometheus(loaded("firing", severity="warning")), "look", "SkillFlawRequestsFailing for 30 min"),
+        (prometheus(loaded("pending")), "well", "none fires"),
+        (prometheus(loaded()), "well", "none fires"),
+        (prometheus(loaded("firing"), loaded("firing", namespace="another")), "broken", "fail"),
+        # Of another stack, and of others who chose the same names.
+        (prometheus(loaded("firing", namespace="another")), "look", "has loaded the stack's PrometheusRule"),
+        (prometheus(loaded("firing", group="another")), "look", "has loaded the stack's PrometheusRule"),
+        (lambda running: None, "look", "has loaded the stack's PrometheusRule"),
+        (
+            prometheus(loaded("firing"), service="prom:http", serviceName="prom", portName="http"),
+            "broken",
+            "fail",
+        ),
+        (
+            prometheus(loaded(), service="https:prometheus-operated:web", web={"tlsConfig": {"cert": {}}}),
+            "well",
+            "none fires",
+        ),
+        (prometheus(loaded(), prefix="/prometheus", routePrefix="/prometheus"), "well", "none fires"),
+        (prometheus(loaded(), routePrefix="/"), "well", "none fires"),
+        (
+            says("/apis/monitoring.coreos.com/v1/prometheuses", ProgramError(FORBIDDEN)),
+            "look",
+            "is forbidden",
+        ),
+    ],
+)
+def test_alerts_that_fire_are_those_of_the_stack_by_whoever_loaded_its_rules(ask, found, verdict, words):
+    said = lines(ask(found, config=watched()))["alerts"]
+    assert said[0] == verdict
+    assert words in said[1]
+    assert said[1].count("SkillFlawRequestsFailing") <= 1
+
+
+def test_a_prometheus_that_does_not_answer_is_said(ask):
+    silent = says(
+        PROXY.format("prometheus-operated:web", ""),
+        ProgramError("Error from server (ServiceUnavailable): no endpoints available"),
+    )
+    said = lines(ask(prometheus(), silent, config=watched()))["alerts"]
+    assert said[0] == "look"
+    assert "no endpoints available" in said[1]
+
+
+def test_a_stack_without_alerts_asks_no_prometheus(ask, tmp_path):
+    assert "alerts" not in lines(ask(prometheus(loaded("firing"))))
+    assert "prometheuses" not in (tmp_path / "asked").read_text()
+
+
 # --- what cannot be had --------------------------------------------------------------------------
 
 
@@ -617,7 +703,7 @@ def test_a_pod_compares_its_key_with_what_the_volume_notes_by_fingerprint(tmp_pa
 
 def test_the_page_explains_every_line(ask):
     page = (ROOT / "docs" / "operating.md").read_text()
-    for name in {**lines(ask(config=operated())), **lines(ask())}:
+    for name in {**lines(ask(config=operated())), **lines(ask(config=watched())), **lines(ask())}:
         kind = name.split()[0] if name.startswith(("certificate", "volume")) else name
         explained = f"| `{kind}" in page or name.startswith(("skillflaw-", "Cluster ", "postgresql", "redis"))
         assert explained, name
