@@ -195,11 +195,12 @@ def _replicas(namespace: str, watched: Watched) -> Iterator[Alert]:
 
 def _key(namespace: str) -> Iterator[Alert]:
     here, guards = f'namespace="{namespace}"', 'container=~"guard|exchange"'
+    # Of the Job that comes before any replica.
+    first = 'container=~"key-guard|schema-guard|prove"'
     series = [
         f'kube_pod_init_container_status_waiting_reason{{{here},{guards},reason="CrashLoopBackOff"}} > 0',
         f'kube_pod_init_container_status_terminated_reason{{{here},{guards},reason="Error"}} > 0',
-        # Of the Job that comes before any replica.
-        f'kube_pod_container_status_terminated_reason{{{here},container=~"key-guard|prove",reason="Error"}} > 0',
+        f'kube_pod_container_status_terminated_reason{{{here},{first},reason="Error"}} > 0',
     ]
     yield Alert(
         name="SkillFlawKeyGuardRefusing",

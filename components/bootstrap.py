@@ -42,8 +42,9 @@ class BootstrapArgs:
 class Bootstrap(Component):
     """Two Jobs per image, key and configuration: the key guard, then schema, migrations and superuser.
 
-    1. `<name>-key` stops before anything is touched when the key is not the one the data was made with. It is a Job of
-       its own, since of a container that fails Pulumi shows the last words, and of an init container it shows none.
+    1. `<name>-key` stops before anything is touched when the key is not the one the data was made with, or the image is
+       older than the database's schema. It is a Job of its own, since of a container that fails Pulumi shows the last
+       words, and of an init container it shows none.
     2. `<name>` runs the image's own command as a native sidecar until its startup probe passes; then its main container
        notes the key's fingerprint next to the data and ends the Job.
 
@@ -63,10 +64,10 @@ class Bootstrap(Component):
         runtime = args.runtime
         if runtime.rotates:
             key, mounts = f"{CHOSEN_DIR}/key", {CHOSEN: CHOSEN_DIR}
-            asked = runtime.reencryption("prove")
+            asked = [runtime.reencryption("prove"), _guard("schema-guard", args, "schema", KEY_FILE, {})]
         else:
             key, mounts = KEY_FILE, {}
-            asked = _guard("key-guard", args, "check", key, mounts)
+            asked = [_guard("key-guard", args, "check", key, mounts)]
         guard = self._job(
             f"{name}-key",
             args,
@@ -74,7 +75,7 @@ class Bootstrap(Component):
             after=args.after,
             seconds=pull + (STARTUP_SECONDS if runtime.rotates else 0),
             annotations={**runtime.key_annotations, **runtime.database_annotations},
-            containers=[asked],
+            containers=asked,
             volumes=runtime.volumes
             if runtime.rotates
             else [*runtime.data_and_key, *runtime.database_volumes],

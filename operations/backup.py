@@ -145,6 +145,14 @@ def restore(
         _start(kubectl, replicas)
         _end(kubectl, cron_job, before)
         raise
+    deployed = _deployed(kubectl)
+    code = _images(cron).get("backend", deployed)
+    if deployed != code and not migrate:
+        _end(kubectl, cron_job, before)
+        return (
+            f"{done}\n{BACKEND} stays stopped, for its pods would be {deployed}: run pulumi up, which makes them {code} and"
+            f" starts them; with an autoscaler, `kubectl scale deployment/{BACKEND} --replicas={replicas}` after it"
+        )
     say("preparing what the backend starts on")
     try:
         _run(kubectl, _owned(prepare, cron))
@@ -204,13 +212,24 @@ def _start(kubectl: Kubectl, replicas: int) -> None:
 
 
 def _same_code(cron: Object, chosen: Snapshot, *, migrate: bool) -> None:
-    images = dict(line.split("=", 1) for line in _variable(cron, "IMAGES").split())
-    made, runs = chosen.facts.get("backend"), images.get("backend")
+    made, runs = chosen.facts.get("backend"), _images(cron).get("backend")
     if made != runs and not migrate:
         raise RefusedError(
-            f"backup {chosen.id} was made by {made}, and {runs} runs: write that image and run pulumi up first, or, if the"
-            " one that runs is newer, restore with --migrate"
+            f"backup {chosen.id} was made by {made}, and {runs} runs: write that image, run pulumi up, and restore again,"
+            " also where that pulumi up ends with the refusal of an image that is too old for the schema. Or, if the one"
+            " that runs is newer and is to stay, restore with --migrate"
         )
+
+
+def _images(cron: Object) -> dict[str, str]:
+    """Images of the stack by what they are for, as the last `pulumi up` wrote them, also one that did not end."""
+    return dict(line.split("=", 1) for line in _variable(cron, "IMAGES").split())
+
+
+def _deployed(kubectl: Kubectl) -> str:
+    """The image of the backend's pods."""
+    spec = kubectl.get("deployment", BACKEND)["spec"]["template"]["spec"]
+    return str(next(each["image"] for each in spec["containers"] if each["name"] == "backend"))
 
 
 # --- Jobs --------------------------------------------------------------------------------------

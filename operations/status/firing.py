@@ -37,7 +37,9 @@ def _rules(asked: Asked, prometheus: Object) -> list[Object]:
     spec = prometheus["spec"]
     service, port = spec.get("serviceName") or SERVICE, spec.get("portName") or PORT
     scheme = "https:" if at(spec, "web", "tlsConfig") else ""
-    where = f"/api/v1/namespaces/{prometheus['metadata']['namespace']}/services/{scheme}{service}:{port}/proxy"
+    where = (
+        f"/api/v1/namespaces/{prometheus['metadata']['namespace']}/services/{scheme}{service}:{port}/proxy"
+    )
     path = f"{where}{(spec.get('routePrefix') or '').rstrip('/')}/api/v1/rules?type=alert"
     answer = asked.found.read(path)
     if answer is None:

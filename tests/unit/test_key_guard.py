@@ -106,6 +106,82 @@ def test_a_database_that_cannot_be_asked_is_reported_and_the_volume_decides(guar
     assert "s3same" not in passed.stdout + passed.stderr + refused.stdout + refused.stderr
 
 
+# --- the schema ---------------------------------------------------------------------------------
+
+CLIENT = """\
+import os
+
+class Cursor:
+    autocommit = False
+    def cursor(self):
+        return self
+    def execute(self, statement):
+        revision = os.environ["REVISION"]
+        answers = {"to_reg": revision and "alembic_version", "version_num": revision}
+        if not statement.startswith("COMMENT"):
+            self.row = (next((it for word, it in answers.items() if word in statement.split("'")[0]), None),)
+    def fetchone(self):
+        return self.row
+    def fetchall(self):
+        return [self.row]
+
+def connect(url, connect_timeout):
+    return Cursor()
+"""
+"""A client of a database whose schema has one revision, or none."""
+
+
+@pytest.fixture
+def image(tmp_path, guard, monkeypatch):
+    """Runs the guard in an image with migrations to some revisions, on a database of one."""
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client" / "psycopg.py").write_text(CLIENT)
+    monkeypatch.setenv("SKILLFLAW_DATABASE_URL", "postgresql://u:p@db/x")
+
+    def runs(action, *migrations, revision, folder="app/alembic/versions"):
+        code = tmp_path / f"image-{'-'.join(migrations)}-{folder.replace('/', '-')}"
+        (code / folder).mkdir(parents=True, exist_ok=True)
+        for migration in migrations:
+            (code / folder / f"{migration}_add_a_column.py").write_text("")
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'client'}:{code}")
+        monkeypatch.setenv("REVISION", revision)
+        return guard(action, OLD)
+
+    return runs
+
+
+@pytest.mark.parametrize("action", ["check", "schema"])
+def test_an_image_without_the_migration_that_made_the_schema_is_refused_with_its_revision(image, action):
+    assert image("record", "aaaa00", "bbbb11", revision="bbbb11").returncode == 0
+    refused = image(action, "aaaa00", revision="bbbb11")
+    assert refused.returncode == REFUSED
+    assert "revision bbbb11" in refused.stderr
+    assert "restore a backup" in refused.stderr
+
+
+@pytest.mark.parametrize("action", ["check", "schema"])
+@pytest.mark.parametrize(
+    ("migrations", "revision"),
+    [
+        (("aaaa00", "bbbb11"), "bbbb11"),
+        (("aaaa00", "bbbb11", "cccc22"), "bbbb11"),
+        # A backup of the older image was restored.
+        (("aaaa00",), "aaaa00"),
+        # Nothing is there yet, on a volume that is not new.
+        (("aaaa00",), ""),
+    ],
+    ids=["the same image", "a newer one", "an older schema", "no schema"],
+)
+def test_an_image_that_knows_the_schema_starts_on_it(image, action, migrations, revision):
+    image("record", "aaaa00", "bbbb11", revision="bbbb11")
+    assert image(action, *migrations, revision=revision).returncode == 0
+
+
+def test_an_image_that_keeps_its_migrations_elsewhere_is_never_too_old(image):
+    image("record", "bbbb11", revision="bbbb11", folder="app/migrations")
+    assert image("check", "aaaa00", revision="bbbb11").returncode == 0
+
+
 def test_a_pod_of_the_backend_starts_only_on_whole_data():
     pods = run(stack_file("lab")).pods
     for name in ("backend", "bootstrap"):

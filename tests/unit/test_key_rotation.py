@@ -91,8 +91,10 @@ def test_every_replica_encrypts_again_before_it_serves_and_all_of_before_have_en
 
 
 def test_before_that_a_job_proves_it_and_the_bootstrap_works_with_the_key_of_the_data(rotating):
-    (proof,) = rotating.pods["bootstrap-key"]["containers"]
+    proof, guard = rotating.pods["bootstrap-key"]["containers"]
     assert proof["args"][0] == "prove"
+    # Whatever else the edit changes: an image that is too old for the schema is refused then too.
+    assert guard["command"][3] == "schema"
     _, choose, server = rotating.pods["bootstrap"]["initContainers"]
     (record_,) = rotating.pods["bootstrap"]["containers"]
     chosen = choose["args"][-1]

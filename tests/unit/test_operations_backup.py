@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operations.backup import REFUSED, RESTORING, RefusedError, Snapshot, choose, restore, take
+from operations.backup import REFUSED, RESTORING, RefusedError, Snapshot, begun, choose, restore, take
 from operations.kubectl import Kubectl
 from operations.program import ProgramError
 from tests.stack_files import stack_file
@@ -68,7 +68,7 @@ class Cluster(Kubectl):
         self.ends = ends
         self.objects: dict[tuple[str, str], dict] = {
             ("cronjob", "skillflaw-backup"): cron,
-            ("deployment", "skillflaw-backend"): {"spec": {"replicas": 2}},
+            ("deployment", "skillflaw-backend"): plain(program.one("Deployment", "backend").inputs),
             ("job", "bootstrap-1"): job,
         }
         self.did: list[str] = []
@@ -218,6 +218,25 @@ def test_a_backup_of_another_image_asks_for_that_image_or_for_a_migration():
     with pytest.raises(RefusedError, match="some/backend:0"):
         cluster.restore()
     assert cluster.did == ["list"]
+    cluster.restore(migrate=True)
+    assert cluster.is_as_before
+
+
+def test_a_restore_for_an_image_that_the_pods_do_not_have_yet_leaves_them_stopped_until_an_up():
+    cluster = Cluster()
+    (backend,) = cluster.objects["deployment", "skillflaw-backend"]["spec"]["template"]["spec"]["containers"]
+    backend["image"] = "newer/backend:2"
+    said = cluster.restore()
+    assert cluster.did == ["list", "suspend", "prove", "0", "restore", "resume"]
+    assert "stays stopped, for its pods would be newer/backend:2: run pulumi up" in said
+    assert "--replicas=2" in said
+    assert not begun(cluster.get("cronjob", "skillflaw-backup"))
+
+
+def test_a_migration_that_was_asked_for_starts_whatever_image_the_pods_have():
+    cluster = Cluster()
+    (backend,) = cluster.objects["deployment", "skillflaw-backend"]["spec"]["template"]["spec"]["containers"]
+    backend["image"] = "newer/backend:2"
     cluster.restore(migrate=True)
     assert cluster.is_as_before
 
