@@ -21,6 +21,8 @@ from lab.toolchain.catalogue import (
     OPERATOR,
     OPERATOR_MANIFEST,
     PROGRAMS,
+    PROMETHEUS,
+    PROMETHEUS_BUNDLE,
     PROMETHEUS_OPERATOR,
     PROMTOOL,
 )
@@ -87,6 +89,19 @@ def external_secrets(report: Report) -> Path:
 def prometheus_operator(report: Report) -> Path:
     """Definitions of the Prometheus operator's objects. Raises `LabError` when they are not to be had."""
     return golang.joined(PROMETHEUS_OPERATOR, "prometheus-operator.yaml", report)
+
+
+def prometheus(report: Report) -> dict[str, Path]:
+    """Prometheus, its operator, and what the operator puts next to it.
+
+    Raises `LabError` with the end of the compiler's output.
+    """
+    return {name: golang.built(name, program, report) for name, program in PROMETHEUS.items()}
+
+
+def prometheus_bundle(report: Report) -> Path:
+    """The Prometheus operator's objects and definitions. Raises `LabError` when they are not to be had."""
+    return golang.joined(PROMETHEUS_BUNDLE, "prometheus-bundle.yaml", report)
 
 
 def actionlint(report: Report) -> Path:

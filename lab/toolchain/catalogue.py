@@ -95,13 +95,27 @@ ACTIONLINT = Program(module="actionlint", package="github.com/rhysd/actionlint/c
 KUBE_SCORE = Program(module="kube-score", package="github.com/zegl/kube-score/cmd/kube-score")
 """Scanner of manifests; no lab needs it either."""
 
+# Of all the services that targets are discovered by, Kubernetes alone.
+_DISCOVERY = "remove_all_sd,enable_kubernetes_sd"
 PROMTOOL = Program(
-    module="prometheus",
-    package="github.com/prometheus/prometheus/cmd/promtool",
-    # Of all the services that targets are discovered by, Kubernetes alone.
-    tags="remove_all_sd,enable_kubernetes_sd",
+    module="prometheus", package="github.com/prometheus/prometheus/cmd/promtool", tags=_DISCOVERY
 )
 """What evaluates alerts over given samples; no lab needs it."""
+
+PROMETHEUS = {
+    "prometheus": Program(
+        module="prometheus", package="github.com/prometheus/prometheus/cmd/prometheus", tags=_DISCOVERY
+    ),
+    "prometheus-operator": Program(
+        module="prometheus-operator",
+        package="github.com/prometheus-operator/prometheus-operator/cmd/operator",
+    ),
+    "prometheus-config-reloader": Program(
+        module="prometheus-operator",
+        package="github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader",
+    ),
+}
+"""What scrapes and fires alerts; only a drill needs it."""
 
 RESTIC = Program(module="restic", package="github.com/restic/restic/cmd/restic")
 """Keeper of backups; it stands in an image, not in the toolchain."""
@@ -146,4 +160,11 @@ PROMETHEUS_OPERATOR = Manifests(
         for kind in ("podmonitors", "prometheusrules")
     ),
 )
-"""Definitions of what Prometheus is asked for, against which the objects are checked; the operator is not run here."""
+"""Definitions of what Prometheus is asked for, against which the objects are checked."""
+
+PROMETHEUS_BUNDLE = Manifests(
+    module="prometheus-operator",
+    path="github.com/prometheus-operator/prometheus-operator",
+    files=("bundle.yaml",),
+)
+"""All of its definitions, and the operator itself."""
