@@ -246,14 +246,14 @@ def _resources(namespace: str, watched: Watched) -> Iterator[Alert]:
 
 
 def _standbys(namespace: str) -> str:
-    pods = f'namespace="{namespace}",pod=~"{names.CLUSTER}-[0-9]+"'
+    pods = f'namespace="{namespace}",pod=~"{names.INSTANCES}"'
     return f'label_replace(max(cnpg_pg_replication_streaming_replicas{{{pods}}}), "cluster", "{names.CLUSTER}", "", "")'
 
 
 def _database(namespace: str, watched: Watched) -> Iterator[Alert]:
     if not watched.instances or not watched.scraped:
         return
-    pods = f'namespace="{namespace}",pod=~"{names.CLUSTER}-[0-9]+"'
+    pods = f'namespace="{namespace}",pod=~"{names.INSTANCES}"'
     yield Alert(
         name="SkillFlawConnectionsNearLimit",
         expr=f"sum by (pod) (cnpg_backends_total{{{pods}}}) "
