@@ -82,8 +82,9 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_o
         last = [tried for tried in writer.tried if not tried.failure][-1]
         writer.goes_on()
     moment = datetime.fromtimestamp(last.at, UTC) + PAUSE
-    assert database.rows() == writer.acknowledged
-    assert max(writer.acknowledged) > last.number + 1
+    written = database.rows()
+    assert writer.acknowledged <= written
+    assert max(written) > last.number + 1
     segment = database.psql("SELECT pg_walfile_name(pg_switch_wal())").strip()
     newest = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
     begun = time.monotonic()
@@ -120,4 +121,4 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_o
     del stack.sections["protection"]["migrating"]
     assert stack.preview() == {}
     said = operation(NAME, "status", program=stack.program).stdout
-    assert "newest moment" in said, said
+    assert "newest point in time" in said, said
