@@ -509,6 +509,7 @@ def _watched(
         latency_seconds=rules.latency_seconds,
         stateful_sets=[names.DATABASE] if settings.database.in_cluster else [],
         instances=operated.instances if operated else 0,
+        archived=bool(operated and operated.object_store),
         scraped=settings.monitoring.metrics is not None,
         claims=list(_claims(settings)),
         backup_wait_days=longest_wait(backup.schedule) if backup.schedule else None,
