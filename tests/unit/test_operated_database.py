@@ -416,6 +416,8 @@ def test_the_cluster_in_use_and_the_one_that_it_began_as_work_and_no_other_does(
     "moment",
     [
         "2026-01-02 03:04:05",
+        # A moment without quotes, as the engine hands it over.
+        "2026-01-02 03:04:05 +0000 UTC",
         "2026-01-02T03:04:05",
         "2026-01-02",
         "2026-02-30T03:04:05Z",
@@ -427,7 +429,7 @@ def test_the_cluster_in_use_and_the_one_that_it_began_as_work_and_no_other_does(
 )
 def test_a_moment_that_is_another_one_for_each_reader_is_refused(moment):
     said = refused(file(objectStore=STORE, recovery={"generation": 2, "targetTime": moment}))
-    assert "distance from UTC" in said["database.cloudNativePg.recovery.targetTime"]
+    assert "in quotes with its distance from UTC" in said["database.cloudNativePg.recovery.targetTime"]
 
 
 @pytest.mark.parametrize("moment", [MOMENT, "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05-11:30"])
