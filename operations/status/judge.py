@@ -266,7 +266,10 @@ def _archive(it: Archive, now: datetime) -> Judged:
     says = f"newest point in time {newest}, in {it.kept_in}"
     verdict = Verdict.WELL
     if it.taken is None:
-        says = f"no base backup is whole yet, so no moment can be restored, in {it.kept_in}"
+        says = (
+            f"no base backup is whole yet in {it.kept_in}, so no moment can be restored: take one as docs/operating.md"
+            " says under Point in time"
+        )
         verdict = Verdict.BROKEN if it.failed or now - it.since > _longest(it.schedule) else Verdict.LOOK
     else:
         says += f"; oldest {it.first:%Y-%m-%d %H:%M:%S} UTC" if it.first else ""

@@ -16,7 +16,7 @@ from tests.engine.stack import Stack, copy_program
 from tests.live import object_store
 from tests.live.namespace import discard_volumes
 from tests.live.operate import operation
-from tests.live.operated import NAME, SECTIONS, Operated
+from tests.live.operated import INSTANCE, NAME, SECTIONS, Operated
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
@@ -49,10 +49,26 @@ def database(kubectl, tools, both_nodes, tmp_path):
     kubectl("delete", "namespace", object_store.NAME)
 
 
-def archived(database: Operated) -> bool:
-    """Whether the first base backup is whole."""
-    listed = json.loads(database.kubectl("get", "backups.postgresql.cnpg.io", WHERE, "--output=json"))
-    return [row.get("status", {}).get("phase") for row in listed["items"]] == ["completed"]
+BASE_BACKUP = """
+apiVersion: postgresql.cnpg.io/v1
+kind: Backup
+metadata: {generateName: database-}
+spec: {cluster: {name: database}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+"""
+
+
+def archives(database: Operated) -> bool:
+    """Whether every instance has the plugin."""
+    listed = json.loads(database.kubectl("get", "pods", WHERE, f"--selector={INSTANCE}", "--output=json"))
+    return all(
+        any(row["name"] == "plugin-barman-cloud" for row in pod["spec"]["initContainers"])
+        for pod in listed["items"]
+    ) and streams(database)
+
+
+def is_whole(database: Operated, backup: str) -> bool:
+    """Whether a base backup is whole."""
+    return database.kubectl("get", backup, WHERE, "--output=jsonpath={.status.phase}") == "completed"
 
 
 def streams(database: Operated) -> bool:
@@ -72,10 +88,11 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_o
     stack.sections["pods"] = {"trust": {"secretName": "authority", "key": "ca.crt"}}
     stack.sections["network"]["egress"] = [object_store.EGRESS]
     stack.up()
+    wait_for(lambda: archives(database), 300, "a primary and a standby with the plugin")
+    backup = kubectl("create", WHERE, "--filename=-", "--output=name", stdin=BASE_BACKUP).strip()
     begun = time.monotonic()
-    wait_for(lambda: archived(database), 300, "a base backup")
+    wait_for(lambda: is_whole(database, backup), 300, "a base backup")
     backed_up = time.monotonic() - begun
-    wait_for(lambda: streams(database), 180, "a primary and a standby that streams")
 
     with database.writer() as writer:
         writer.goes_on()
