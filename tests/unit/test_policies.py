@@ -90,7 +90,7 @@ def violations(
 @pytest.mark.parametrize(
     "config",
     [PRODUCTION, IN_CLUSTER, OPERATED, ARCHIVED, GATEWAY, AUTOSCALED, WATCHED],
-    ids=["production", "in the cluster", "operated", "gateway", "autoscaled", "watched"],
+    ids=["production", "in the cluster", "operated", "archived", "gateway", "autoscaled", "watched"],
 )
 def test_a_protected_stack_breaks_no_policy(config):
     assert violations(config, declared(config)) == []
