@@ -153,29 +153,36 @@ def test_an_archived_database_names_the_moments_between_which_it_can_be_restored
     assert "no write-ahead log" not in found["backup"]
 
 
-def window(**moments):
-    return lambda running: running.one("ObjectStore", "database")["status"].update(
-        serverRecoveryWindow={"database": moments}
-    )
+# Ages, not moments: a moment would grow older between the collection of the tests and the test.
+def window(**ages):
+    def change(running):
+        moments = {key: ago(**age) for key, age in ages.items()}
+        running.one("ObjectStore", "database")["status"]["serverRecoveryWindow"] = {"database": moments}
+
+    return change
 
 
-def archiver(archived, failed):
-    return says(ARCHIVER, {"archived": archived, "failed": failed})
+def archiver(**ages):
+    def change(running):
+        moments = {key: ago(**age) for key, age in ages.items()}
+        running.answers[ARCHIVER] = {"archived": None, "failed": None} | moments
+
+    return change
 
 
 @pytest.mark.parametrize(
     ("change", "verdict", "words"),
     [
-        (archiver(ago(minutes=9), ago(seconds=9)), "look", "does not reach the bucket"),
-        (archiver(ago(minutes=19), ago(seconds=9)), "broken", "does not reach the bucket"),
-        (archiver(None, ago(seconds=9)), "broken", "does not reach the bucket"),
-        (archiver(ago(hours=9), ago(hours=10)), "well", "newest point in time"),
+        (archiver(archived={"minutes": 9}, failed={"seconds": 9}), "look", "does not reach the bucket"),
+        (archiver(archived={"minutes": 19}, failed={"seconds": 9}), "broken", "does not reach the bucket"),
+        (archiver(failed={"seconds": 9}), "broken", "does not reach the bucket"),
+        (archiver(archived={"hours": 9}, failed={"hours": 10}), "well", "newest point in time"),
         (says(ARCHIVER, ProgramError(FORBIDDEN)), "look", "could not be asked"),
         (window(), "broken", "no base backup is whole yet"),
-        (window(lastFailedBackupTime=ago(hours=1)), "broken", "the last base backup failed, 60 min ago"),
-        (window(lastSuccessfulBackupTime=ago(days=3)), "broken", "base backup 3 d ago"),
+        (window(lastFailedBackupTime={"hours": 1}), "broken", "the last base backup failed, 60 min ago"),
+        (window(lastSuccessfulBackupTime={"days": 3}), "broken", "base backup 3 d ago"),
         (
-            window(lastSuccessfulBackupTime=ago(hours=3), lastFailedBackupTime=ago(hours=1)),
+            window(lastSuccessfulBackupTime={"hours": 3}, lastFailedBackupTime={"hours": 1}),
             "look",
             "the last base backup failed",
         ),
