@@ -15,8 +15,9 @@ from components import cache as redis
 from components import database as postgresql
 from components import names
 from components.alerts import Watched
+from components.archive import ArchiveArgs
 from components.backend import Autoscaling, BackendArgs
-from components.backup import BackupArgs, ObjectStore, RepositoryClaim
+from components.backup import BackupArgs, RepositoryClaim
 from components.bootstrap import BootstrapArgs
 from components.cache import InClusterCacheArgs
 from components.connections import connections, is_backend
@@ -28,7 +29,8 @@ from components.ingress import IngressEdgeArgs
 from components.monitoring import MonitoringArgs, Rules, Scrape
 from components.namespace import NamespaceArgs
 from components.network import Destination, NetworkArgs, Peer
-from components.operated_database import OperatedDatabaseArgs
+from components.object_store import ObjectStore
+from components.operated_database import OperatedDatabaseArgs, Recovery
 from components.pods import Identity, Pods, Resources, Toleration, Workload
 from components.protection import ProtectionArgs
 from components.references import Image, SecretKeyRef, State
@@ -132,6 +134,8 @@ def database(
             synchronous=operated.durability,
             parameters=settings.database.parameters,
             password_version=operated.password_version,
+            archive=_archive(settings, operated.object_store) if operated.object_store else None,
+            recovery=_recovery(operated.recovery) if operated.recovery else None,
             protect=settings.protection.enabled,
         )
     if not own:
@@ -276,16 +280,35 @@ def backup(
 def _repository(section: sections.BackupTarget | None) -> RepositoryClaim | ObjectStore:
     store = section.object_store if section else None
     if store:
-        return ObjectStore(
-            endpoint=store.endpoint,
-            bucket=store.bucket,
-            prefix=store.prefix,
-            region=store.region,
-            access_key=_key(store, "AWS_ACCESS_KEY_ID"),
-            secret_key=_key(store, "AWS_SECRET_ACCESS_KEY"),
-        )
+        return _object_store(store, version=store.version)
     own = (section.claim if section else None) or sections.BackupClaim()
     return RepositoryClaim(size=own.size, class_name=own.class_name, existing_claim=own.existing_claim)
+
+
+def _object_store(
+    section: sections.ObjectStore | sections.ArchiveStore, *, version: str | None = None
+) -> ObjectStore:
+    return ObjectStore(
+        endpoint=section.endpoint,
+        bucket=section.bucket,
+        prefix=section.prefix,
+        region=section.region,
+        access_key=SecretKeyRef(name=section.secret_name, key="AWS_ACCESS_KEY_ID", version=version),
+        secret_key=SecretKeyRef(name=section.secret_name, key="AWS_SECRET_ACCESS_KEY", version=version),
+    )
+
+
+def _archive(settings: Settings, section: sections.ArchiveStore) -> ArchiveArgs:
+    return ArchiveArgs(
+        store=_object_store(section),
+        retention=section.retention,
+        schedule=section.schedule,
+        trust=_trust(settings),
+    )
+
+
+def _recovery(section: sections.Recovery) -> Recovery:
+    return Recovery(generation=section.generation, source=section.restored, target_time=section.target_time)
 
 
 def frontend(settings: Settings, namespace: Namespace) -> FrontendArgs | None:
@@ -397,7 +420,8 @@ def network(
         ports[names.BACKUP] = None
     if settings.database.in_cluster:
         ports[names.DATABASE] = names.DATABASE_PORT
-    if settings.database.cloud_native_pg:
+    operated = settings.database.cloud_native_pg
+    if operated:
         ports[names.CLUSTER] = names.DATABASE_PORT
     if settings.cache.in_cluster:
         ports[names.CACHE] = names.CACHE_PORT
@@ -409,6 +433,7 @@ def network(
             public=public,
             proxy_inside=is_backend(_backend_url(settings), settings.namespace.name),
             object_store=bool(settings.backup.to and settings.backup.to.object_store),
+            archive=bool(operated and operated.object_store),
             metrics=settings.monitoring.metrics is not None,
         ),
         close_namespace=settings.namespace.create,
@@ -418,6 +443,7 @@ def network(
         monitoring=_peers(own.monitoring),
         egress=_destinations(own.egress),
         operator=_peers(own.operator),
+        clusters=[names.cluster(number) for number in _generations(operated)],
         api_server=_destinations(own.api_server),
         acme=bool(_issued(settings)),
     )
@@ -453,7 +479,11 @@ def monitoring(
         return None
     return MonitoringArgs(
         namespace=namespace,
-        scrape=Scrape(interval=own.metrics.interval, labels=own.metrics.labels, database=bool(operated))
+        scrape=Scrape(
+            interval=own.metrics.interval,
+            labels=own.metrics.labels,
+            cluster=names.cluster(operated.generation) if operated else None,
+        )
         if own.metrics
         else None,
         rules=Rules(labels=own.rules.labels, watched=_watched(settings, own.rules, targets, public))
@@ -479,11 +509,19 @@ def _watched(
         latency_seconds=rules.latency_seconds,
         stateful_sets=[names.DATABASE] if settings.database.in_cluster else [],
         instances=operated.instances if operated else 0,
+        archived=bool(operated and operated.object_store),
         scraped=settings.monitoring.metrics is not None,
         claims=list(_claims(settings)),
         backup_wait_days=longest_wait(backup.schedule) if backup.schedule else None,
         certificates=[names.certificate(surface) for surface in _issued(settings)],
     )
+
+
+def _generations(operated: sections.CloudNativePg | None) -> list[int]:
+    """The Cluster in use, and the one that it began as, which lives on."""
+    if not operated:
+        return [1]
+    return [operated.generation, *([operated.recovery.restored] if operated.recovery else [])]
 
 
 def _claims(settings: Settings) -> Iterator[str]:
@@ -493,7 +531,7 @@ def _claims(settings: Settings) -> Iterator[str]:
     if own:
         yield own.existing_claim or names.DATABASE_CLAIM
     if settings.database.cloud_native_pg:
-        yield f"{names.CLUSTER}-[0-9]+(-wal)?"
+        yield f"{names.INSTANCES}(-wal)?"
     if backup.schedule and not (backup.to and backup.to.object_store):
         yield backup.existing_claim or names.BACKUP_CLAIM
 
@@ -522,16 +560,20 @@ def _workload(
     pods: sections.WorkloadPods | None = None,
     read_only_root: bool = True,
 ) -> Workload:
-    trust = settings.pods.trust
     return Workload(
         namespace=namespace,
         image=_image(settings, image),
         identity=_identity(identity),
         resources=resources,
         pods=_pods(settings.pods, pods or identity.pods),
-        trust=Trust(**msgspec.structs.asdict(trust)) if trust else None,
+        trust=_trust(settings),
         read_only_root=read_only_root,
     )
+
+
+def _trust(settings: Settings) -> Trust | None:
+    given = settings.pods.trust
+    return Trust(**msgspec.structs.asdict(given)) if given else None
 
 
 def _resources(section: sections.Resources) -> Resources:
@@ -602,7 +644,7 @@ def _reference(section: sections.SecretRef) -> SecretKeyRef:
 
 
 def _key(
-    section: sections.SecretRef | sections.DatabaseAddress | sections.CacheAddress | sections.ObjectStore,
+    section: sections.SecretRef | sections.DatabaseAddress | sections.CacheAddress,
     key: str,
 ) -> SecretKeyRef:
     return SecretKeyRef(name=_ruled(section.secret_name), key=key, version=section.version)

@@ -84,6 +84,8 @@ class Watched:
     """Names of the StatefulSets."""
     instances: int = 0
     """Instances of the database that CloudNativePG runs; 0 without one."""
+    archived: bool = False
+    """Whether every change of that database goes to a bucket."""
     scraped: bool = False
     """Whether Prometheus scrapes the stack's own pods."""
     claims: Sequence[str] = ()
@@ -102,6 +104,7 @@ def alerts(namespace: str, watched: Watched) -> list[Alert]:
         *_key(namespace),
         *_resources(namespace, watched),
         *_database(namespace, watched),
+        *_archive(namespace, watched),
         *_backups(namespace, watched),
         *_certificates(namespace, watched),
     ]
@@ -246,14 +249,14 @@ def _resources(namespace: str, watched: Watched) -> Iterator[Alert]:
 
 
 def _standbys(namespace: str) -> str:
-    pods = f'namespace="{namespace}",pod=~"{names.CLUSTER}-[0-9]+"'
+    pods = f'namespace="{namespace}",pod=~"{names.INSTANCES}"'
     return f'label_replace(max(cnpg_pg_replication_streaming_replicas{{{pods}}}), "cluster", "{names.CLUSTER}", "", "")'
 
 
 def _database(namespace: str, watched: Watched) -> Iterator[Alert]:
     if not watched.instances or not watched.scraped:
         return
-    pods = f'namespace="{namespace}",pod=~"{names.CLUSTER}-[0-9]+"'
+    pods = f'namespace="{namespace}",pod=~"{names.INSTANCES}"'
     yield Alert(
         name="SkillFlawConnectionsNearLimit",
         expr=f"sum by (pod) (cnpg_backends_total{{{pods}}}) "
@@ -272,6 +275,24 @@ def _database(namespace: str, watched: Watched) -> Iterator[Alert]:
             summary="The database has no standby",
             description="No standby streams: what is written now is on one node alone, and nothing takes its place.",
         )
+
+
+def _archive(namespace: str, watched: Watched) -> Iterator[Alert]:
+    if not watched.archived or not watched.scraped:
+        return
+    pods = f'namespace="{namespace}",pod=~"{names.INSTANCES}"'
+    # Where none ever failed, or reached the bucket, its time is -1. Only the primary has them.
+    failed, archived = (
+        f"cnpg_pg_stat_archiver_last_{what}_time{{{pods}}}" for what in ("failed", "archived")
+    )
+    yield Alert(
+        name="SkillFlawArchiveFailing",
+        expr=f"max by (namespace) ({failed} - {archived}) > 0",
+        wait="15m",
+        severity="critical",
+        summary="The database's write-ahead log does not reach the bucket",
+        description="No moment since then can be restored, and the log fills the volume until it is archived.",
+    )
 
 
 def _backups(namespace: str, watched: Watched) -> Iterator[Alert]:

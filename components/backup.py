@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 from . import labels, names, pods, trust, workloads
 from .component import ChildOptions, Component
 from .database import PASSWORD
+from .object_store import ObjectStore
 from .passwords import password
 from .references import Image, SecretKeyRef, State, version_annotations
 from .runtime import CONFIG_DIR
@@ -41,24 +42,6 @@ class RepositoryClaim:
     """StorageClass; None leaves it to the cluster."""
     existing_claim: str | None = None
     """A claim that exists; then none is made."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectStore:
-    """A bucket that holds the repository, behind the API of S3."""
-
-    endpoint: str
-    """An http(s) origin."""
-    bucket: str
-    """Name of a bucket that exists."""
-    access_key: SecretKeyRef
-    """Key of the one who writes there."""
-    secret_key: SecretKeyRef
-    """The secret that belongs to it."""
-    prefix: str = "skillflaw"
-    """Folder of the repository inside the bucket."""
-    region: str = "us-east-1"
-    """Region that requests are signed for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,8 @@ OPERATED = (
 FLOWS = (Connection(names.BACKEND, INTERNET),)
 OBJECT_STORE = (Connection(names.BACKUP, INTERNET),)
 """Backups that leave the cluster."""
+ARCHIVE = (Connection(names.CLUSTER, INTERNET), Connection(names.CLUSTER, EGRESS))
+"""Every change of a database that CloudNativePG runs, on its way to a bucket."""
 CLIENTS = (Connection(CALLERS, names.BACKEND, names.BACKEND_PORT),)
 SCRAPES = (
     Connection(MONITORING, names.BACKEND, names.METRICS_PORT),
@@ -73,16 +75,18 @@ def connections(
     public: Collection[str],
     proxy_inside: bool,
     object_store: bool = False,
+    archive: bool = False,
     metrics: bool = False,
 ) -> tuple[Connection, ...]:
     """The connections between the components that exist.
 
     `public` holds the components that routes lead to; `proxy_inside` is whether the web UI proxies to the Service;
-    `object_store` is whether backups go to one; `metrics` is whether pods are scraped.
+    `object_store` is whether backups go to one; `archive` is whether the database's changes do; `metrics` is whether pods
+    are scraped.
     """
     proxy = PROXY_INSIDE if proxy_inside else PROXY_OUTSIDE
     edge = [Connection(EDGE, component) for component in public]
-    stores = OBJECT_STORE if object_store else ()
+    stores = (*(OBJECT_STORE if object_store else ()), *(ARCHIVE if archive else ()))
     scrapes = SCRAPES if metrics else ()
     known = OUTSIDE | set(components)
     return tuple(

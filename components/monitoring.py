@@ -26,8 +26,8 @@ class Scrape:
     """Time between two scrapes, as Prometheus writes durations; None is its own."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that Prometheus selects PodMonitors by."""
-    database: bool = False
-    """Whether CloudNativePG runs the database, whose instances answer scrapes too."""
+    cluster: str | None = None
+    """Cluster of CloudNativePG that is the database, whose instances answer scrapes too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ class Monitoring(Component):
             self._pod_monitor(
                 f"{name}-backend", names.BACKEND, args, args.scrape, labels.selector(names.BACKEND)
             )
-        if args.scrape and args.scrape.database:
-            selector = {"cnpg.io/cluster": names.CLUSTER, "cnpg.io/podRole": "instance"}
+        if args.scrape and args.scrape.cluster:
+            selector = {"cnpg.io/cluster": args.scrape.cluster, "cnpg.io/podRole": "instance"}
             self._pod_monitor(f"{name}-database", names.CLUSTER, args, args.scrape, selector)
         if args.rules:
             self._rules(f"{name}-rules", args, args.rules)

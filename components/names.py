@@ -10,7 +10,9 @@ BOOTSTRAP = "bootstrap"
 BACKUP = "backup"
 DATABASE = "postgresql"
 CLUSTER = "database"
-"""The `Cluster` that CloudNativePG runs, and what the operator names after it: `database-1`, `database-rw`."""
+"""The first `Cluster` that CloudNativePG runs, and what the operator names after it: `database-1`, `database-rw`."""
+INSTANCES = f"{CLUSTER}(-g[0-9]+)?-[0-9]+"
+"""Pods and claims of the instances of any generation, as a regular expression."""
 CACHE = "redis"
 ALERTS = "alerts"
 DASHBOARD = "dashboard"
@@ -42,6 +44,11 @@ SECRET_KEY = "skillflaw_secret_key"  # noqa: S105 - a key's name
 def prefixed(component: str) -> str:
     """The name of a component's objects; those of the database and the cache bear the guide's names instead."""
     return f"skillflaw-{component}"
+
+
+def cluster(generation: int) -> str:
+    """The `Cluster` of a generation: each restore to a moment makes another one next to the one before."""
+    return CLUSTER if generation == 1 else f"{CLUSTER}-g{generation}"
 
 
 def certificate(surface: str) -> str:

@@ -86,6 +86,8 @@ class NetworkArgs:
     """Destinations that `EGRESS` stands for."""
     operator: Sequence[Peer] = ()
     """CloudNativePG's operator."""
+    clusters: Sequence[str] = (names.CLUSTER,)
+    """Clusters that it runs for the stack: the one in use, and the one that this began as."""
     api_server: Sequence[Destination] = ()
     """The API server at its own addresses and ports."""
     acme: bool = False
@@ -124,7 +126,7 @@ class Network(Component):
                 f"{name}-{component}",
                 args.namespace,
                 component,
-                pods_of(component),
+                _selector(args, component),
                 ingress=_ingress(args, component),
                 egress=_egress(args, component),
             )
@@ -177,7 +179,7 @@ def _sources(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.Netwo
     }
     if row.source == EDGE and not args.edge:
         raise ValueError("edge is empty, and a connection with the edge needs it: name its peers")
-    return _all(outside[row.source]) if row.source in outside else [_pods(row.source)]
+    return _all(outside[row.source]) if row.source in outside else [_pods(args, row.source)]
 
 
 def _open(args: NetworkArgs, row: Connection) -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
@@ -203,15 +205,27 @@ def _targets(args: NetworkArgs, row: Connection) -> list[Rule]:
     named = {EGRESS: args.egress, API_SERVER: args.api_server}
     if row.target in named:
         return [Rule([_peer(where.peer)], _ports(*where.ports)) for where in named[row.target]]
-    return [Rule([_pods(row.target)], _open(args, row))]
+    return [Rule([_pods(args, row.target)], _open(args, row))]
 
 
 def _ports(*ports: int, protocol: str = "TCP") -> list[k8s.networking.v1.NetworkPolicyPortArgs]:
     return [k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol) for port in ports]
 
 
-def _pods(component: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=pods_of(component))
+def _pods(args: NetworkArgs, component: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=_selector(args, component))
+
+
+def _selector(args: NetworkArgs, component: str) -> k8s.meta.v1.LabelSelectorArgs:
+    """Selects the pods of a component; those that CloudNativePG runs, its Jobs' too, bear the operator's own label."""
+    if component != names.CLUSTER:
+        return pods_of(component)
+    if len(args.clusters) == 1:
+        return k8s.meta.v1.LabelSelectorArgs(match_labels={"cnpg.io/cluster": args.clusters[0]})
+    either = k8s.meta.v1.LabelSelectorRequirementArgs(
+        key="cnpg.io/cluster", operator="In", values=list(args.clusters)
+    )
+    return k8s.meta.v1.LabelSelectorArgs(match_expressions=[either])
 
 
 def _range(cidr: str, but: list[str] | None = None) -> k8s.networking.v1.NetworkPolicyPeerArgs:

@@ -1,6 +1,6 @@
 """PostgreSQL that CloudNativePG runs in the stack's namespace: one primary, and standbys that take its place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -9,17 +9,18 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from . import labels, names, pods, workloads
+from . import archive, labels, names, pods, workloads
+from .archive import ArchiveArgs
 from .component import ChildOptions, Component
 from .database import DATABASE, USER
 from .references import AUTHORITY, SecretKeyRef, State
 
 COMPONENT = names.CLUSTER
 API_VERSION = "postgresql.cnpg.io/v1"
-HOST = f"{COMPONENT}-rw"
-"""The operator's Service that leads to the primary."""
 STARTUP_SECONDS = 300
 """How long one instance may take from its Job to Ready, in seconds, once its image is there; measured: 30."""
+RECOVERY_SECONDS = 6 * 3600
+"""How long a restore may take, in seconds: a base backup comes back as fast as the object store gives it."""
 RESOURCES = pods.Resources(
     requests={"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "128Mi"},
     limits={"cpu": "2", "memory": "2Gi", "ephemeral-storage": "2Gi"},
@@ -27,6 +28,18 @@ RESOURCES = pods.Resources(
 """A small PostgreSQL."""
 ACCESS = ["hostssl all all all scram-sha-256", "hostnossl all all all reject"]
 """Lines of pg_hba.conf: whoever comes over the network does so encrypted and with a password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """A beginning as what the archive of an earlier generation had at a moment."""
+
+    generation: int
+    """Number of the Cluster; 2 or more."""
+    source: int
+    """Number of the Cluster whose archive is read."""
+    target_time: str | None = None
+    """The moment as RFC 3339 writes it; None: the archive's end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +64,17 @@ class OperatedDatabaseArgs:
     """Parameters of postgresql.conf."""
     password_version: str | None = None
     """Any word; another one makes another password."""
+    archive: ArchiveArgs | None = None
+    """Where every change is kept; None: nowhere."""
+    recovery: Recovery | None = None
+    """What the database begins as; None: empty. It reads `archive`."""
     protect: bool = True
     """Whether the Cluster refuses to be deleted and outlives the stack; its claims are deleted with it."""
+
+    @property
+    def cluster(self) -> str:
+        """Name of the Cluster."""
+        return names.cluster(self.recovery.generation if self.recovery else 1)
 
 
 class OperatedDatabase(Component):
@@ -97,41 +119,86 @@ class OperatedDatabase(Component):
             spec={"images": [{"major": args.major, "image": image.reference}]},
             opts=self.child(),
         )
+        before: list[pulumi.Resource] = [role, catalog]
+        if args.archive:
+            before.append(
+                self._custom(
+                    f"{name}-archive",
+                    args,
+                    archive.API_VERSION,
+                    "ObjectStore",
+                    COMPONENT,
+                    args.archive.object_store(),
+                )
+            )
         seconds = args.instances * (image.pull_deadline_seconds + STARTUP_SECONDS)
+        if args.recovery:
+            seconds += RECOVERY_SECONDS
         options: ChildOptions = {
             "protect": args.protect,
             "retain_on_delete": args.protect,
-            "depends_on": [role, catalog],
+            "depends_on": before,
             "custom_timeouts": workloads.timeouts(seconds),
         }
         cluster = k8s.apiextensions.CustomResource(
-            name,
+            # One resource for each generation: the earlier one is given up only when this one is there.
+            f"{name}-g{args.recovery.generation}" if args.recovery else name,
             api_version=API_VERSION,
             kind="Cluster",
             metadata=labels.metadata(
                 COMPONENT,
                 namespace,
-                name=COMPONENT,
+                name=args.cluster,
                 annotations={"pulumi.com/waitFor": "condition=Ready"},
             ),
             spec=_spec(args),
             opts=self.child(**options),
         )
+        if args.archive:
+            self._custom(
+                f"{name}-base-backups",
+                args,
+                API_VERSION,
+                "ScheduledBackup",
+                args.cluster,
+                args.archive.scheduled_backup(args.cluster),
+                depends_on=[cluster],
+            )
         secret = k8s.core.v1.Secret(
             f"{name}-secret",
             metadata=labels.metadata(COMPONENT, namespace),
             immutable=True,
-            string_data={"url": password.result.apply(_url)},
+            string_data={"url": password.result.apply(lambda known: _url(args.cluster, known))},
             # Whoever reads it may sign in: first the role has its password.
             opts=self.child(depends_on=[cluster]),
         )
         self.state = State(
             url=SecretKeyRef(name=secret.metadata.name, key="url"),
-            address=(HOST, names.DATABASE_PORT),
-            authority=SecretKeyRef(name=f"{COMPONENT}-ca", key="ca.crt"),
+            address=(_host(args.cluster), names.DATABASE_PORT),
+            authority=SecretKeyRef(name=f"{args.cluster}-ca", key="ca.crt"),
             ready=[cluster],
         )
         self.register_outputs({"secretName": secret.metadata.name})
+
+    def _custom(
+        self,
+        name: str,
+        args: OperatedDatabaseArgs,
+        api_version: str,
+        kind: str,
+        called: str,
+        spec: Mapping[str, Any],
+        *,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> pulumi.Resource:
+        return k8s.apiextensions.CustomResource(
+            name,
+            api_version=api_version,
+            kind=kind,
+            metadata=labels.metadata(COMPONENT, args.workload.namespace, name=called),
+            spec=spec,
+            opts=self.child(depends_on=depends_on),
+        )
 
 
 def _spec(args: OperatedDatabaseArgs) -> dict[str, Any]:
@@ -168,22 +235,19 @@ def _spec(args: OperatedDatabaseArgs) -> dict[str, Any]:
                 "topologyKey": workloads.ZONE,
                 "maxSkew": 1,
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {"cnpg.io/cluster": COMPONENT}},
+                "labelSelector": {"matchLabels": {"cnpg.io/cluster": args.cluster}},
             }
         ],
         "resources": {"requests": dict(resources.requests), "limits": dict(resources.limits)},
         "ephemeralVolumesSizeLimit": {"shm": "256Mi", "temporaryData": "1Gi"},
         "storage": _storage(args, args.size),
         "walStorage": _storage(args, args.wal_size) if args.wal_size else None,
-        "bootstrap": {
-            "initdb": {
-                "database": DATABASE,
-                "owner": USER,
-                "secret": role,
-                "encoding": "UTF8",
-                "dataChecksums": True,
-            }
-        },
+        "bootstrap": _bootstrap(args, role),
+        "externalClusters": [
+            {"name": source, "plugin": archive.plugin(source)}
+            for source in ([names.cluster(args.recovery.source)] if args.recovery else [])
+        ],
+        "plugins": [archive.plugin(args.cluster) | {"isWALArchiver": True}] if args.archive else [],
         "enableSuperuserAccess": False,
         "managed": {"roles": [{"name": USER, "login": True, "passwordSecret": role}]},
         "postgresql": {
@@ -206,6 +270,20 @@ def _spec(args: OperatedDatabaseArgs) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if value not in (None, [], {})}
 
 
+def _bootstrap(args: OperatedDatabaseArgs, role: Mapping[str, str]) -> dict[str, Any]:
+    given = {"database": DATABASE, "owner": USER, "secret": role}
+    if not args.recovery:
+        return {"initdb": given | {"encoding": "UTF8", "dataChecksums": True}}
+    moment = args.recovery.target_time
+    target = {"recoveryTarget": {"targetTime": moment}} if moment else {}
+    return {"recovery": given | {"source": names.cluster(args.recovery.source)} | target}
+
+
+def _host(cluster: str) -> str:
+    """The operator's Service that leads to the primary."""
+    return f"{cluster}-rw"
+
+
 def _storage(args: OperatedDatabaseArgs, size: str) -> dict[str, str]:
     return {"size": size, **({"storageClass": args.class_name} if args.class_name else {})}
 
@@ -221,7 +299,7 @@ def _toleration(row: pods.Toleration) -> dict[str, Any]:
     return {camel.get(key, key): value for key, value in asdict(row).items() if value is not None}
 
 
-def _url(password: str) -> str:
+def _url(cluster: str, password: str) -> str:
     options = {
         "sslmode": "verify-full",
         "sslrootcert": AUTHORITY,
@@ -234,4 +312,5 @@ def _url(password: str) -> str:
         "connect_timeout": 5,
     }
     words = "&".join(f"{key}={value}" for key, value in options.items())
-    return f"postgresql://{USER}:{quote(password, safe='')}@{HOST}:{names.DATABASE_PORT}/{DATABASE}?{words}"
+    server = f"{_host(cluster)}:{names.DATABASE_PORT}"
+    return f"postgresql://{USER}:{quote(password, safe='')}@{server}/{DATABASE}?{words}"

@@ -24,9 +24,8 @@ RECREATE = k8s.apps.v1.DeploymentStrategyArgs(type="Recreate")
 
 
 def pods_of(component: str) -> k8s.meta.v1.LabelSelectorArgs:
-    """Selects the pods of a component; those that CloudNativePG runs, its Jobs' too, bear the operator's own label."""
-    operated = {"cnpg.io/cluster": component} if component == names.CLUSTER else None
-    return k8s.meta.v1.LabelSelectorArgs(match_labels=operated or labels.selector(component))
+    """Selects the pods of a component."""
+    return k8s.meta.v1.LabelSelectorArgs(match_labels=labels.selector(component))
 
 
 def spread(component: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:

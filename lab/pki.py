@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -82,6 +83,21 @@ def issue(
             x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
         )
     _write(lab.pki / file, key, builder.sign(authority_key, hashes.SHA256()))
+
+
+def self_signed(lab: Lab, file: str, *, hosts: Sequence[str] = ()) -> None:
+    """A certificate that nobody signed but itself, for two programs that know each other by their certificates alone."""
+    if (lab.pki / f"{file}.crt").exists():
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, file)])
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+    builder = _builder(name, name, key).add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    if hosts:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
+        )
+    _write(lab.pki / file, key, builder.sign(key, hashes.SHA256()))
 
 
 def _builder(

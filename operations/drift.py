@@ -42,7 +42,8 @@ KINDS = (
 """Kinds that open, run or grant something, as kubectl calls them."""
 SERVED = {
     "gateway.networking.k8s.io": ("httproutes",),
-    "postgresql.cnpg.io": ("clusters", "imagecatalogs"),
+    "barmancloud.cnpg.io": ("objectstores",),
+    "postgresql.cnpg.io": ("clusters", "imagecatalogs", "scheduledbackups"),
 }
 """Further such kinds by API group, which not every cluster serves."""
 

@@ -8,6 +8,7 @@ from policies.resources import Resource, Stack
 KINDS: dict[str, frozenset[str]] = {
     "apps": frozenset({"Deployment", "StatefulSet"}),
     "autoscaling": frozenset({"HorizontalPodAutoscaler"}),
+    "barmancloud.cnpg.io": frozenset({"ObjectStore"}),
     "batch": frozenset({"CronJob", "Job"}),
     "core": frozenset(
         {"ConfigMap", "Namespace", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount"}
@@ -16,7 +17,7 @@ KINDS: dict[str, frozenset[str]] = {
     "monitoring.coreos.com": frozenset({"PodMonitor", "PrometheusRule"}),
     "networking.k8s.io": frozenset({"Ingress", "NetworkPolicy"}),
     "policy": frozenset({"PodDisruptionBudget"}),
-    "postgresql.cnpg.io": frozenset({"Cluster", "ImageCatalog"}),
+    "postgresql.cnpg.io": frozenset({"Cluster", "ImageCatalog", "ScheduledBackup"}),
     "random": frozenset({"RandomBytes", "RandomPassword"}),
 }
 """Kinds that the program declares, by API group or provider; a test compares it with the recorded program."""

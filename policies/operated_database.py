@@ -1,6 +1,7 @@
 """A policy about databases that an operator runs: their pods are the operator's, and in no program."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from policies.policy import policy
 from policies.resources import Resource, Stack, mapping, mappings, strings
@@ -12,12 +13,14 @@ _SPEC = frozenset(
         "enablePDB",
         "enableSuperuserAccess",
         "ephemeralVolumesSizeLimit",
+        "externalClusters",
         "imageCatalogRef",
         "imagePullPolicy",
         "imagePullSecrets",
         "inheritedMetadata",
         "instances",
         "managed",
+        "plugins",
         "postgresGID",
         "postgresUID",
         "postgresql",
@@ -35,7 +38,13 @@ _SPEC = frozenset(
 )
 """Fields by which a Cluster neither weakens its pods nor sends its data elsewhere."""
 _ROLE = frozenset({"name", "login", "passwordSecret"})
-_INITDB = frozenset({"database", "owner", "secret", "encoding", "dataChecksums"})
+_BEGINNINGS = {
+    "initdb": frozenset({"database", "owner", "secret", "encoding", "dataChecksums"}),
+    "recovery": frozenset({"database", "owner", "secret", "source", "recoveryTarget"}),
+}
+_PLUGIN = "barman-cloud.cloudnative-pg.io"
+"""The one plugin, which keeps the archive in an ObjectStore of the stack."""
+_PARAMETERS = frozenset({"barmanObjectName", "serverName"})
 _REJECT = "hostnossl all all all reject"
 
 
@@ -58,8 +67,15 @@ def operated_database(resource: Resource, stack: Stack) -> Iterator[str]:
         for field in sorted(role.keys() - _ROLE):
             yield f"the role {role.get('name')} sets {field}"
     for way, given in mapping(spec.get("bootstrap")).items():
-        for field in sorted(mapping(given).keys() - _INITDB) if way == "initdb" else [""]:
+        known = _BEGINNINGS.get(way)
+        for field in sorted(mapping(given).keys() - known) if known else [""]:
             yield f"the Cluster begins by {way} {field}".rstrip()
+    for plugin in mappings(spec.get("plugins")):
+        yield from _plugin(plugin, {"isWALArchiver"})
+    for source in mappings(spec.get("externalClusters")):
+        for field in sorted(source.keys() - {"name", "plugin"}):
+            yield f"the external cluster {source.get('name')} sets {field}"
+        yield from _plugin(mapping(source.get("plugin")), set())
     access = strings(resource.at("spec", "postgresql", "pg_hba"))
     if _REJECT not in access or not all(
         line == _REJECT or (line.startswith("hostssl ") and line.endswith(" scram-sha-256"))
@@ -70,3 +86,12 @@ def operated_database(resource: Resource, stack: Stack) -> Iterator[str]:
         for amount in ("cpu", "memory", "ephemeral-storage"):
             if amount not in mapping(resource.at("spec", "resources", kind)):
                 yield f"the Cluster has no {amount} in its {kind}"
+
+
+def _plugin(given: Mapping[str, Any], more: set[str]) -> Iterator[str]:
+    if given.get("name") != _PLUGIN:
+        yield f"the Cluster has the plugin {given.get('name')}"
+    for field in sorted(given.keys() - {"name", "parameters"} - more):
+        yield f"the plugin {given.get('name')} sets {field}"
+    for field in sorted(mapping(given.get("parameters")).keys() - _PARAMETERS):
+        yield f"the plugin {given.get('name')} sets the parameter {field}"

@@ -12,6 +12,12 @@ OWN = "the default"
 """The value of a claim's name, or a class, that the stack file leaves to the stack."""
 
 
+RECOVERY_PATH = "database.cloudNativePg.recovery"
+RECOVERY = f"{RECOVERY_PATH}.generation"
+GENERATIONS = [OWN, *map(str, range(2, 1000))]
+"""Numbers that a Cluster may have; the first one has none in the stack file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """A choice of the stack file by which data is found again."""
@@ -74,6 +80,20 @@ CHOICES = {
         way="PostgreSQL's files belong to the old user: make a stack with a database of the new one and restore into it",
         belongs_to="database",
     ),
+    RECOVERY: Choice(
+        way="the Cluster of another generation is restored next to this one, which stays",
+        migrates=True,
+        belongs_to="database",
+        gives_up=GENERATIONS,
+    ),
+    f"{RECOVERY_PATH}.targetTime": Choice(
+        way="a Cluster is restored once: raise database.cloudNativePg.recovery.generation",
+        belongs_to=RECOVERY,
+    ),
+    f"{RECOVERY_PATH}.source": Choice(
+        way="a Cluster is restored once: raise database.cloudNativePg.recovery.generation",
+        belongs_to=RECOVERY,
+    ),
     "database.inCluster.className": Choice(
         way="a claim keeps its class: back up, name a new claim in database.inCluster.existingClaim, and restore",
         belongs_to="database.inCluster.existingClaim",
@@ -115,6 +135,7 @@ def frozen(
 ) -> dict[str, str]:
     """The choices a stack file makes, by path. The stack exports them, and its next run compares."""
     own, operated = database.in_cluster, database.cloud_native_pg
+    recovery = operated and operated.recovery
     chosen = {
         "cluster.context": cluster.context or UNKNOWN,
         "namespace.name": namespace.name,
@@ -131,6 +152,9 @@ def frozen(
         "database.cloudNativePg.major": (operated and operated.major) or UNKNOWN,
         "database.cloudNativePg.className": operated and operated.class_name,
         "database.cloudNativePg.uid": operated and operated.uid,
+        RECOVERY: recovery and recovery.generation,
+        f"{RECOVERY_PATH}.targetTime": recovery and recovery.target_time,
+        f"{RECOVERY_PATH}.source": recovery and recovery.source,
         "backend.uid": backend.uid,
         "superuser.password": "existing" if superuser.password else "generated",
     }

@@ -20,14 +20,17 @@ from settings.values import (
     LabelKey,
     LabelValue,
     Memory,
+    Moment,
     Name,
     ObjectName,
     ParameterName,
     Port,
     Prefix,
     ProbePath,
+    Region,
     Registry,
     Replicas,
+    Retention,
     Server,
     Size,
     Text,
@@ -524,6 +527,42 @@ class InstanceResources(Resources, frozen=True):
     limits: Quantities = Quantities(cpu="2", memory="2Gi", ephemeral_storage="2Gi")
 
 
+class ArchiveStore(Section, frozen=True, kw_only=True):
+    """A bucket behind the API of S3 that the write-ahead log and base backups go to, by the plugin Barman Cloud."""
+
+    endpoint: Url
+    """Where it answers, e.g. `https://s3.eu-central-1.amazonaws.com`. In a private range `network.egress` opens it."""
+    bucket: Bucket
+    """Name of the bucket, which exists."""
+    secret_name: ObjectName
+    """Name of the Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; it is read again at every use."""
+    prefix: Prefix
+    """Folder inside the bucket that no other stack writes to."""
+    region: Region = "us-east-1"
+    """Region that requests are signed for."""
+    retention: Retention = "30d"
+    """How far back a moment may lie that can be restored, in days (`30d`), weeks (`4w`) or months (`1m`)."""
+    schedule: Cron = "0 2 * * *"
+    """When a base backup begins, as a cron schedule in UTC; the first one begins at once."""
+
+
+class Recovery(Section, frozen=True, kw_only=True):
+    """Another Cluster, which begins as what the archive of an earlier one had at a moment; the earlier one stays."""
+
+    generation: Annotated[int, Meta(ge=2, le=999)]
+    """Number of the Cluster, `database-g2` for 2; the first one is 1. A number is used once. Frozen after the `up` that
+    restores."""
+    target_time: Moment | None = None
+    """The moment: what was committed by then is there, and nothing that came later. Left out: the end of the archive."""
+    source: Annotated[int, Meta(ge=1, le=998)] | None = None
+    """Generation whose archive is read; the one before when left out."""
+
+    @property
+    def restored(self) -> int:
+        """The generation whose archive is read."""
+        return self.source or self.generation - 1
+
+
 class CloudNativePg(Section, frozen=True, kw_only=True):
     """A PostgreSQL that CloudNativePG runs in the stack's namespace; the operator is there already."""
 
@@ -545,6 +584,10 @@ class CloudNativePg(Section, frozen=True, kw_only=True):
     `database.maxConnections`."""
     password_version: Version | None = None
     """Any word; another one makes another password for the application and rolls the pods that sign in with it."""
+    object_store: ArchiveStore | None = None
+    """A bucket that every change is archived in, so that any moment can be restored; the plugin is there already."""
+    recovery: Recovery | None = None
+    """A restore to a moment (docs/operating.md); it stays in the file as long as the Cluster that it made."""
     uid: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 26
     """User id of PostgreSQL in the image. Frozen after the first `up`."""
     gid: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 26
@@ -560,6 +603,11 @@ class CloudNativePg(Section, frozen=True, kw_only=True):
         usual = "never" if self.instances == 1 else "preferred" if self.instances == 2 else "required"
         chosen = self.synchronous or usual
         return None if chosen == "never" else chosen
+
+    @property
+    def generation(self) -> int:
+        """Number of the Cluster that the application uses."""
+        return self.recovery.generation if self.recovery else 1
 
 
 class Database(OneOf, frozen=True):
@@ -766,7 +814,7 @@ class ObjectStore(Section, frozen=True):
     """Name of the Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`."""
     prefix: Prefix = "skillflaw"
     """Folder of the repository inside the bucket."""
-    region: Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "us-east-1"
+    region: Region = "us-east-1"
     """Region that requests are signed for."""
     version: Version | None = None
     """Any word; change it when the Secret's content changes."""

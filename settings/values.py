@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
@@ -64,6 +65,31 @@ Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][-.a-z0-9]*[a-z0-9]$", min_lengt
 
 Prefix = Annotated[str, Meta(pattern=r"^[-._a-zA-Z0-9]+(/[-._a-zA-Z0-9]+)*$", max_length=255)]
 """A folder inside a bucket, without a slash at its ends."""
+
+Region = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+"""The name of a region of an object store."""
+
+Retention = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[dwm]$")]
+"""A time that backups are kept, in days (`30d`), weeks (`4w`) or months (`1m`)."""
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+Moment = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"),
+    words(
+        'a moment in quotes with its distance from UTC, such as "2026-11-26T08:15:30Z" or "2026-11-26T09:15:30+01:00"',
+        _is_moment,
+    ),
+]
+"""A moment as RFC 3339 writes it; without a distance from UTC it would be another one for each reader."""
 
 ParameterName = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", max_length=63)]
 """The name of a parameter of PostgreSQL, one of an extension after the extension's."""

@@ -17,11 +17,25 @@ OPERATED: dict[str, Any] = {
     "database": {"cloudNativePg": {"major": 15, "className": "local"}},
     "network.apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}],
 }
+ARCHIVED = OPERATED | {
+    "database": {
+        "cloudNativePg": OPERATED["database"]["cloudNativePg"]
+        | {
+            "objectStore": {
+                "endpoint": "https://s3.test",
+                "bucket": "archive",
+                "secretName": "archive",
+                "prefix": "lab",
+            }
+        }
+    }
+}
 STACKS: dict[str, dict[str, Any]] = {
     "traefik": EVERYTHING,
     "nginx": EVERYTHING | {"edge.ingress.controller": "nginx"},
     "haproxy": EVERYTHING | {"edge.ingress.controller": "haproxy"},
     "a database of an operator": EVERYTHING | OPERATED,
+    "an archived database": EVERYTHING | ARCHIVED,
 }
 """Edits of the lab's stack file by what is watched."""
 

@@ -477,12 +477,46 @@ VALUES: dict[str, dict[str, Any]] = {
             ],
         },
     },
+    "a database whose changes are archived": {
+        "database": {
+            "cloudNativePg": {
+                "major": 87,
+                "objectStore": {
+                    "endpoint": "https://some-archive.test",
+                    "bucket": "some-archive",
+                    "secretName": "some-archive-user",
+                    "prefix": "some-archive-folder",
+                    "region": "some-archive-region",
+                    "retention": "47w",
+                    "schedule": "13 5 * * 3",
+                },
+                "recovery": {"generation": 2, "targetTime": "2021-04-05T06:07:08.9+01:00"},
+            },
+        },
+        "network": {
+            "edge": [{"namespace": "archived-gateways"}],
+            "apiServer": [{"cidr": "10.78.0.8/32", "ports": [7645]}],
+        },
+    },
     "certificates of an issuer": {
         "edge": {"ingress": {"className": "traefik"}, "issuer": "some-issuer"},
         "monitoring": {"rules": {"latencySeconds": 47}},
     },
 }
 """Sections with values that appear nowhere else: each must be found in what the program then declares."""
+
+ARCHIVED: dict[str, Any] = {
+    "database.inCluster": None,
+    "database.cloudNativePg.major": 15,
+    "database.cloudNativePg.objectStore": {
+        "endpoint": "https://s3.test",
+        "bucket": "archive",
+        "secretName": "archive",
+        "prefix": "lab",
+    },
+    "network.apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}],
+}
+"""Edits of the lab's stack file: a database that CloudNativePG runs and archives."""
 
 CHOICES: dict[str, dict[str, Any]] = {
     "namespace.create": {"namespace.create": False},
@@ -506,6 +540,15 @@ CHOICES: dict[str, dict[str, Any]] = {
     "secretKey.generated.giveUp": {
         "secretKey.generated.generation": 2,
         "secretKey.generated.giveUp": 1,
+    },
+    "database.cloudNativePg.recovery.generation": ARCHIVED
+    | {
+        "database.cloudNativePg.recovery": {"generation": 2},
+    },
+    "database.cloudNativePg.recovery.source": ARCHIVED
+    | {
+        "database.cloudNativePg.recovery.generation": 3,
+        "database.cloudNativePg.recovery.source": 1,
     },
     "network.policies": {"network": {"policies": False}},
     "protection.enabled": {

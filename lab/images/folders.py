@@ -8,11 +8,13 @@ from lab.images.command import ImageError
 
 HERE = Path(__file__).parent
 REPOSITORY = "skillflaw.lab"
+ON_DEMAND = frozenset({"barman"})
+"""Images that no lab starts with; whoever needs one builds it."""
 
 
 def names() -> tuple[str, ...]:
-    """Every image that has a folder here, parents before children."""
-    folders = [file.parent.name for file in HERE.glob("*/Containerfile")]
+    """Every image that a lab starts with, parents before children."""
+    folders = {file.parent.name for file in HERE.glob("*/Containerfile")} - ON_DEMAND
     return tuple(sorted(folders, key=lambda name: (_depth(name), name)))
 
 

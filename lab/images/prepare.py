@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.images import machine
 from lab.images.command import Report, run
 from lab.toolchain import golang
-from lab.toolchain.catalogue import RESTIC
+from lab.toolchain.catalogue import BARMAN_CLOUD, RESTIC
 
 Prepare = Callable[[Path, Report], None]
 
@@ -37,4 +37,9 @@ def restic(folder: Path, report: Report) -> None:
     shutil.copy(golang.built("restic", RESTIC, report), folder / "restic")
 
 
-PREPARE: dict[str, Prepare] = {"base": debian, "frontend": web_ui, "restic": restic}
+def barman(folder: Path, report: Report) -> None:
+    """CloudNativePG's plugin for Barman Cloud, as `manager`."""
+    shutil.copy(golang.built("barman-cloud", BARMAN_CLOUD, report), folder / "manager")
+
+
+PREPARE: dict[str, Prepare] = {"base": debian, "barman": barman, "frontend": web_ui, "restic": restic}

@@ -13,6 +13,7 @@ from lab.toolchain.catalogue import (
     ACME,
     ACTIONLINT,
     API_SERVERS,
+    BARMAN_CLOUD_MANIFEST,
     EXTERNAL_SECRETS,
     KUBE_SCORE,
     KUBERNETES,
@@ -25,6 +26,7 @@ from lab.toolchain.catalogue import (
     PROMETHEUS_BUNDLE,
     PROMETHEUS_OPERATOR,
     PROMTOOL,
+    VERSITYGW,
 )
 
 LANGUAGE_HOST = Path(__file__).parents[1] / "language_host.py"
@@ -127,6 +129,16 @@ def operator(report: Report) -> Path:
 def operator_manifest(report: Report) -> Path:
     """The operator's definitions, rights and Deployment as published. Raises `LabError` when they are not to be had."""
     return golang.joined(OPERATOR_MANIFEST, "cloudnative-pg.yaml", report)
+
+
+def barman_cloud_manifest(report: Report) -> Path:
+    """Definitions, rights and Deployment of CloudNativePG's plugin. Raises `LabError` when they are not to be had."""
+    return golang.joined(BARMAN_CLOUD_MANIFEST, "barman-cloud.yaml", report)
+
+
+def versitygw(report: Report) -> Path:
+    """A server of the API of S3. Raises `LabError` with the end of the compiler's output."""
+    return golang.built("versitygw", VERSITYGW, report)
 
 
 def _language_host() -> Path:

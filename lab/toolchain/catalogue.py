@@ -129,6 +129,20 @@ OPERATOR_MANIFEST = Manifests(
     files=("releases/cnpg-1.30.0.yaml",),
 )
 
+BARMAN_CLOUD = Program(
+    module="barman-cloud", package="github.com/cloudnative-pg/plugin-barman-cloud/cmd/manager"
+)
+"""CloudNativePG's plugin that archives to an object store; it stands in an image, not in the toolchain."""
+
+BARMAN_CLOUD_MANIFEST = Manifests(
+    module="barman-cloud",
+    path="github.com/cloudnative-pg/plugin-barman-cloud",
+    files=("manifest.yaml",),
+)
+
+VERSITYGW = Program(module="versitygw", package="github.com/versity/versitygw/cmd/versitygw")
+"""The API of S3 over a folder; only a drill needs it."""
+
 MANIFESTS = {
     "gateway-api.yaml": Manifests(
         module="gateway-api", path="sigs.k8s.io/gateway-api", files=("config/crd/standard/*.yaml",)

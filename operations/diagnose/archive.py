@@ -39,7 +39,8 @@ KINDS = {
     "gateway.networking.k8s.io/v1": ("httproutes",),
     "cert-manager.io/v1": ("certificaterequests", "certificates"),
     "acme.cert-manager.io/v1": ("challenges", "orders"),
-    "postgresql.cnpg.io/v1": ("backups", "clusters", "imagecatalogs"),
+    "barmancloud.cnpg.io/v1": ("objectstores",),
+    "postgresql.cnpg.io/v1": ("backups", "clusters", "imagecatalogs", "scheduledbackups"),
     "external-secrets.io/v1": ("externalsecrets",),
     "monitoring.coreos.com/v1": ("podmonitors", "prometheusrules", "servicemonitors"),
 }  # fmt: skip

@@ -37,7 +37,8 @@ def api_server(wanted: Wanted, found: Found) -> Outcome:
         for policy in wanted.of("NetworkPolicy")
         for cluster in _clusters(wanted)
         if selects(policy["spec"]["podSelector"], {"cnpg.io/cluster": at(cluster, "metadata", "name")})
-        and policy["spec"]["podSelector"].get("matchLabels")
+        # The one that closes the namespace selects every pod.
+        and any(policy["spec"]["podSelector"].values())
     ]
     if not policies:
         return Outcome("API server's own addresses: no NetworkPolicy is about them")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operations import planned
 from operations.kubectl import Kubectl
 from operations.preflight import (
+    archive,
     budget,
     dns,
     edge,
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     peers.answered,
     operator.ready,
     operator.api_server,
+    archive.ready,
     prometheus.selected,
     kinds.metrics,
     budget.limits,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from operations.preflight.found import Found
 from operations.preflight.problem import Outcome, Problem
-from operations.preflight.wanted import Object, Pods, Wanted
+from operations.preflight.wanted import Object, Wanted, name_of
 from operations.review.preview import UNKNOWN, at
 
 PULL_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
@@ -41,7 +41,7 @@ def config_maps(wanted: Wanted, found: Found) -> Outcome:
 def _outcome(wanted: Wanted, found: Found, kind: str, plural: str) -> Outcome:
     references = {
         name: reference
-        for (of, name), reference in _references(wanted.pods).items()
+        for (of, name), reference in _references(wanted).items()
         if of == kind and not wanted.holds(kind, name)
     }
     problems = tuple(
@@ -128,8 +128,8 @@ def _flaw(variable: str, encoded: str) -> str | None:
     return None
 
 
-def _references(pods: list[Pods]) -> dict[tuple[str, str], Reference]:
-    """What all pods want, by kind and name; what is optional is not wanted."""
+def _references(wanted: Wanted) -> dict[tuple[str, str], Reference]:
+    """What all pods and archives want, by kind and name; what is optional is not wanted."""
     found: dict[tuple[str, str], Reference] = {}
 
     def refer(kind: str, source: Any, reader: str, keys: list[str], name: str = "name") -> Reference:
@@ -141,7 +141,11 @@ def _references(pods: list[Pods]) -> dict[tuple[str, str], Reference]:
         reference.keys.update(keys)
         return reference
 
-    for each in pods:
+    for store in wanted.of("ObjectStore"):
+        configuration = store["spec"]["configuration"]
+        for row in (*configuration["s3Credentials"].values(), configuration.get("endpointCA") or {}):
+            refer("Secret", row, name_of(store), [row["key"]] if row else [])
+    for each in wanted.pods:
         for container in each.containers:
             for row in container.get("env") or ():
                 for kind, source in (("Secret", "secretKeyRef"), ("ConfigMap", "configMapKeyRef")):

@@ -24,6 +24,8 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
     "Cluster": "/apis/postgresql.cnpg.io/v1/namespaces/{}/clusters",
+    "ObjectStore": "/apis/barmancloud.cnpg.io/v1/namespaces/{}/objectstores",
+    "ScheduledBackup": "/apis/postgresql.cnpg.io/v1/namespaces/{}/scheduledbackups",
     "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "Ingress": "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",

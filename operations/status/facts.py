@@ -145,6 +145,33 @@ class Backup(Fact, frozen=True, kw_only=True):
     running: bool
 
 
+class Archiver(Fact, frozen=True, kw_only=True):
+    """What the primary says of its write-ahead log."""
+
+    archived: datetime | None
+    """When a segment of it last reached the bucket."""
+    failed: datetime | None
+    """When one last did not."""
+
+
+class Archive(Fact, frozen=True, kw_only=True):
+    """The archive from which any moment is restored."""
+
+    kept_in: str
+    """Folder of the bucket."""
+    schedule: str
+    """When base backups begin, as a cron schedule."""
+    since: datetime
+    """When the archive was asked for."""
+    first: datetime | None
+    """The oldest moment that can be restored."""
+    taken: datetime | None
+    """When the last base backup was whole."""
+    failed: datetime | None
+    """When one last failed."""
+    log: Known[Archiver]
+
+
 class Certificate(Fact, frozen=True, kw_only=True):
     """The certificate of a public host."""
 
@@ -207,6 +234,8 @@ class Status(Fact, frozen=True, kw_only=True):
     operator: Known[Operator] | None
     backup: Known[Backup] | None
     """None where none is scheduled."""
+    archive: Known[Archive] | None
+    """None where the database's changes are not archived."""
     certificates: dict[str, Known[Certificate]]
     """By surface."""
     volumes: dict[str, Known[Volume]]

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from operations.status import backups, certificates, differences, firing, inside_pods, pods, replication
+from operations.status import (
+    archive,
+    backups,
+    certificates,
+    differences,
+    firing,
+    inside_pods,
+    pods,
+    replication,
+)
 from operations.status.asked import WORKLOADS, Asked, known
 from operations.status.facts import Known, Status
 
@@ -38,6 +47,8 @@ def status(asked: Asked) -> Status:
         standbys = ask(replication.replication, *clusters) if operated else None
         operators = ask(replication.operator) if operated else None
         copies = ask(backups.backup, asked.outputs.backup_cron_job) if asked.outputs.backup_cron_job else None
+        archived = any(row["kind"] == "ObjectStore" for row in asked.declared)
+        kept = ask(archive.archive, *clusters) if operated and archived else None
         hosts = {
             surface: ask(certificates.certificate, origin)
             for surface, origin in asked.outputs.surfaces.items()
@@ -60,6 +71,7 @@ def status(asked: Asked) -> Status:
             replication=standbys and standbys(),
             operator=operators and operators(),
             backup=copies and copies(),
+            archive=kept and kept(),
             certificates={surface: each() for surface, each in hosts.items()},
             volumes={name: each() for name, each in volumes.items()},
             key=inside_pods.key(asked),

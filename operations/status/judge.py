@@ -14,6 +14,7 @@ from msgspec import Struct
 from operations.backup import BACKEND
 from operations.status.facts import (
     Alert,
+    Archive,
     Backup,
     Certificate,
     Inside,
@@ -41,6 +42,10 @@ RENEWED = timedelta(days=21)
 """How long before its end a certificate should have been renewed; a short one in the last quarter of its life."""
 DAILY, RARELY = timedelta(days=2), timedelta(days=32)
 """How old the last backup may be, of a schedule that is due every day and of any other one."""
+
+
+LOG_BROKEN = timedelta(minutes=15)
+"""How long the write-ahead log may fail to reach the bucket; a quiet database sends some every five minutes."""
 
 
 class Verdict(StrEnum):
@@ -88,8 +93,10 @@ def _lines(it: Status) -> Iterator[Line]:
         yield _line("operator", it.operator, _operator)
     yield _line("connections", it.inside, lambda known: _connections(known, it.workloads.get(BACKEND)))
     yield _line("secret key", it.inside, lambda known: _key(it.key, known))
+    if it.archive:
+        yield _line("archive", it.archive, lambda known: _archive(known, it.at))
     if it.backup:
-        yield _line("backup", it.backup, lambda known: _backup(known, it.at, it.stack))
+        yield _line("backup", it.backup, lambda known: _backup(known, it))
     else:
         yield Line("backup", Verdict.WELL, "none is asked for (backup.schedule): nothing can be restored")
     for surface, certificate in it.certificates.items():
@@ -245,16 +252,55 @@ def _key(key: Key, inside: Inside) -> Judged:
     return Verdict.WELL, says + (f"; the {silent[0]} does not say its own" if silent else ", as the data's")
 
 
-def _backup(it: Backup, now: datetime, stack: str) -> Judged:
-    daily = it.schedule.split()[2:] == ["*", "*", "*"]
-    longest = DAILY if daily else RARELY
+def _longest(schedule: str) -> timedelta:
+    """How old the last backup of a schedule may be."""
+    return DAILY if schedule.split()[2:] == ["*", "*", "*"] else RARELY
+
+
+def _archive(it: Archive, now: datetime) -> Judged:
+    if isinstance(it.log, Unknown):
+        return Verdict.LOOK, f"in {it.kept_in}; the primary could not be asked: {it.log.why}"
+    archived, failed = it.log.archived, it.log.failed
+    failing = bool(failed and (archived is None or failed > archived))
+    newest = f"{archived:%Y-%m-%d %H:%M:%S} UTC" if archived else "none"
+    says = f"newest point in time {newest}, in {it.kept_in}"
+    verdict = Verdict.WELL
+    if it.taken is None:
+        says = (
+            f"no base backup is whole yet in {it.kept_in}, so no moment can be restored: take one as docs/operating.md"
+            " says under Point in time"
+        )
+        verdict = Verdict.BROKEN if it.failed or now - it.since > _longest(it.schedule) else Verdict.LOOK
+    else:
+        says += f"; oldest {it.first:%Y-%m-%d %H:%M:%S} UTC" if it.first else ""
+        says += f"; base backup {_ago(now - it.taken)} ago"
+        if now - it.taken > _longest(it.schedule):
+            verdict = Verdict.BROKEN
+    if it.failed and (it.taken is None or it.failed > it.taken):
+        says += f"; the last base backup failed, {_ago(now - it.failed)} ago"
+        verdict = max(verdict, Verdict.LOOK, key=list(Verdict).index)
+    if failing:
+        says += "; the write-ahead log does not reach the bucket"
+        since = archived or it.since
+        verdict = (
+            Verdict.BROKEN
+            if now - since > LOG_BROKEN
+            else max(verdict, Verdict.LOOK, key=list(Verdict).index)
+        )
+    return verdict, says
+
+
+def _backup(it: Backup, status: Status) -> Judged:
+    now, stack = status.at, status.stack
+    longest = _longest(it.schedule)
     if it.taken is None:
         says = f"none was taken yet: python -m operations backup --stack {stack}"
         verdict = Verdict.BROKEN if it.failed or now - it.since > longest else Verdict.LOOK
     else:
         says = (
             f"{_ago(now - it.taken)} ago, restored once then, in {it.kept_in}; the newest moment to go back to is"
-            f" {it.taken:%Y-%m-%d %H:%M} UTC (no write-ahead log is archived)"
+            f" {it.taken:%Y-%m-%d %H:%M} UTC"
+            + ("" if status.archive else " (no write-ahead log is archived)")
         )
         verdict = Verdict.BROKEN if it.failed or now - it.taken > longest else Verdict.WELL
     if it.failed:

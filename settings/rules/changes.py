@@ -5,7 +5,7 @@ from typing import Any
 
 from detection.secrets import is_plain
 from settings.autonaming import autonaming_problems
-from settings.frozen import CHOICES, MIGRATIONS, OWN, UNKNOWN, frozen
+from settings.frozen import CHOICES, MIGRATIONS, OWN, RECOVERY, UNKNOWN, frozen
 from settings.live import Live
 from settings.problems import Problem
 from settings.rules.registry import rule
@@ -40,8 +40,9 @@ def frozen_choices_stay(
     live: Live,
 ) -> Iterator[Problem]:
     now = frozen(cluster, namespace, images, storage, database, backend, superuser)
-    # Before there was the key, the stack made the claim itself.
-    before = {**({CLAIM: OWN} if live.frozen.get("database") == "inCluster" else {}), **live.frozen}
+    # Before there was the key, the stack made the claim itself, and the first Cluster.
+    made = {"inCluster": CLAIM, "cloudNativePg": RECOVERY}.get(live.frozen.get("database", ""))
+    before = {**({made: OWN} if made else {}), **live.frozen}
     changed = [
         path
         for path, was in before.items()

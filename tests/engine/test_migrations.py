@@ -55,7 +55,8 @@ def kept(stack: Stack) -> set[str]:
 
 
 def test_every_migration_is_seen():
-    assert set(WAYS) == set(MIGRATIONS)
+    # A Cluster is restored by an operator: tests/drill/test_point_in_time.py.
+    assert set(WAYS) | {"database.cloudNativePg.recovery.generation"} == set(MIGRATIONS)
 
 
 @pytest.mark.parametrize("path", further(*WAYS))

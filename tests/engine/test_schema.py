@@ -45,14 +45,23 @@ def committed(request, apply, environment):
     )
 
 
-DEFINITIONS = ("clusters.postgresql.cnpg.io", "imagecatalogs.postgresql.cnpg.io")
+DEFINITIONS = (
+    "clusters.postgresql.cnpg.io",
+    "imagecatalogs.postgresql.cnpg.io",
+    "objectstores.barmancloud.cnpg.io",
+    "scheduledbackups.postgresql.cnpg.io",
+)
 
 
 @pytest.fixture(scope="module")
 def operated(apply, environment):
-    """Objects of a database that CloudNativePG runs, on a server that knows the operator's definitions."""
-    manifest = yaml.safe_load_all(toolchain.operator_manifest(lambda words: None).read_text())
-    defined = [row for row in manifest if row and row["metadata"]["name"] in DEFINITIONS]
+    """Objects of a database that CloudNativePG runs and archives, on a server that knows the definitions for it."""
+    defined = [
+        row
+        for manifest in (toolchain.operator_manifest, toolchain.barman_cloud_manifest)
+        for row in yaml.safe_load_all(manifest(lambda words: None).read_text())
+        if row and row["metadata"]["name"] in DEFINITIONS
+    ]
     manifests = rendered.objects(rendered.OPERATED)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "operated"}}
     made = apply([namespace, *defined])
@@ -79,8 +88,20 @@ def test_the_server_takes_every_object_of_a_database_that_an_operator_runs(opera
         "Cluster",
         "ImageCatalog",
         "NetworkPolicy",
+        "ObjectStore",
+        "ScheduledBackup",
         "Secret",
     }
+    assert "Warning" not in done.stderr
+
+
+def test_the_server_takes_a_cluster_that_was_restored_to_a_moment(operated, apply):
+    recovery = {"generation": 2, "targetTime": "2026-01-02T03:04:05Z"}
+    restored = rendered.of(edited(rendered.DATABASE | {"database.cloudNativePg.recovery": recovery}))
+    cluster = restored["Cluster/database-g2"]
+    cluster["metadata"]["namespace"] = "operated"
+    done = apply([cluster], "--dry-run=server")
+    assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
 
 

@@ -69,6 +69,12 @@ def test_parents_come_before_what_is_built_from_them():
     assert all(names.index(parent) < names.index(name) for name in names for parent in folders.parents(name))
 
 
+def test_an_image_that_a_drill_alone_needs_is_none_that_a_lab_starts_with():
+    assert folders.ON_DEMAND.isdisjoint(folders.names())
+    for name in folders.ON_DEMAND:
+        assert folders.reference(name).startswith(f"skillflaw.lab/{name}:")
+
+
 def test_an_unknown_image_is_refused_with_the_known_ones():
     with pytest.raises(ImageError, match=r"no image 'mysql'; there are .*redis"):
         folders.tag("mysql")

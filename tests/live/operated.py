@@ -132,15 +132,20 @@ class Writer:
 
 
 class Operated:
-    """The stack, its Cluster and its pods."""
+    """The stack, one of its Clusters and their pods."""
 
-    def __init__(self, stack: Stack, kubectl, command: list[str]) -> None:
-        self.stack, self.kubectl, self._command = stack, kubectl, command
+    def __init__(self, stack: Stack, kubectl, command: list[str], cluster: str = "database") -> None:
+        self.stack, self.kubectl, self._command, self._cluster = stack, kubectl, command, cluster
 
     def status(self, field: str) -> str:
         return self.kubectl(
-            "get", "clusters.postgresql.cnpg.io/database", f"--namespace={NAME}", f"--output=jsonpath={{.status.{field}}}"
+            "get", f"clusters.postgresql.cnpg.io/{self._cluster}", f"--namespace={NAME}",
+            f"--output=jsonpath={{.status.{field}}}",
         )  # fmt: skip
+
+    def other(self, cluster: str) -> "Operated":
+        """The same stack by another of its Clusters."""
+        return Operated(self.stack, self.kubectl, self._command, cluster)
 
     @property
     def primary(self) -> str:

@@ -93,6 +93,14 @@ def connections(idle: int) -> SERIES:
     }
 
 
+def archiver(failed: int, archived: int, pod: str = "database-1") -> SERIES:
+    """When the log last did not reach the bucket, and when it last did, in seconds since the epoch."""
+    return {
+        f'cnpg_pg_stat_archiver_last_{what}_time{{{HERE},pod="{pod}"}}': f"{at}x{MINUTES}"
+        for what, at in (("failed", failed), ("archived", archived))
+    }
+
+
 def last_backup(minute: int) -> SERIES:
     """A CronJob as old as time, whose last success was at a minute."""
     return {
@@ -272,6 +280,26 @@ CASES = [
         fires={f"{STANDBYS}{{{INSTANCE}}}": "0x60", f'{STANDBYS}{{{HERE},pod="database-2"}}': "0x60"},
         # Only the primary counts them.
         quiet={f"{STANDBYS}{{{INSTANCE}}}": "0x60", f'{STANDBYS}{{{HERE},pod="database-2"}}': "1x60"},
+    ),
+    Case(
+        alert="SkillFlawArchiveFailing",
+        stack="an archived database",
+        fires=archiver(failed=60, archived=59),
+        quiet=archiver(failed=60, archived=61),
+    ),
+    # None ever reached the bucket.
+    Case(
+        alert="SkillFlawArchiveFailing",
+        stack="an archived database",
+        fires=archiver(failed=60, archived=-1),
+        quiet=archiver(failed=-1, archived=-1),
+    ),
+    # A Cluster that was restored.
+    Case(
+        alert="SkillFlawArchiveFailing",
+        stack="an archived database",
+        fires=archiver(failed=60, archived=59, pod="database-g2-1"),
+        quiet=archiver(failed=60, archived=59, pod="somebodys-database-1"),
     ),
     Case(alert="SkillFlawBackupMissing", fires=last_backup(0), quiet=last_backup(20), begins=DUE + 1),
     Case(

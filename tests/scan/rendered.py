@@ -26,7 +26,18 @@ def objects(stack: str) -> dict[str, dict[str, Any]]:
 
 
 DATABASE = {
-    "database": {"cloudNativePg": {"major": 15, "className": "local"}},
+    "database": {
+        "cloudNativePg": {
+            "major": 15,
+            "className": "local",
+            "objectStore": {
+                "endpoint": "https://s3.test",
+                "bucket": "archive",
+                "secretName": "archive",
+                "prefix": "lab",
+            },
+        }
+    },
     "network.apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}],
 }
 """Edits of the lab's stack file."""

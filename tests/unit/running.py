@@ -22,6 +22,7 @@ cd {folder}
 words=" $* "
 case "$words" in
   *" exec "*python3*) answer=/exec/inside;;
+  *" exec "*pg_stat_archiver*) answer=/exec/archiver;;
   *" exec "*psql*) answer=/exec/standbys;;
   *" exec "*" df "*) answer=/exec/df;;
   *" logs "*--previous*) answer=/logs/previous;;
@@ -55,7 +56,7 @@ DEPLOYMENTS, CLUSTERS, JOBS, CRON_JOBS = (
 )
 CERTIFICATES = PATHS["Certificate"].format("skillflaw")
 LIVE = "/get/live"
-INSIDE, STANDBYS, DF = "/exec/inside", "/exec/standbys", "/exec/df"
+INSIDE, STANDBYS, DF, ARCHIVER = "/exec/inside", "/exec/standbys", "/exec/df", "/exec/archiver"
 FORBIDDEN = 'Error from server (Forbidden): pods is forbidden: User "who" cannot list resource "pods"'
 KEY = "0123456789abcdef"
 NODE_OF = {0: "node-1", 1: "node-2"}
@@ -189,6 +190,7 @@ class Running:
                     "lagSeconds": 0.0,
                 }
             ],
+            ARCHIVER: {"archived": ago(minutes=2), "failed": None},
             DF: "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a b 1000000 400000 600000 40% /data\n",
             "/logs/now": "started\n",
             "/logs/previous": "ended\n",
@@ -297,6 +299,9 @@ class Running:
                 "completionTime": ago(days=3),
                 "startTime": ago(days=3),
             }
+        if row["kind"] == "ObjectStore":
+            window = {"firstRecoverabilityPoint": ago(days=9), "lastSuccessfulBackupTime": ago(hours=6)}
+            row["status"] = {"serverRecoveryWindow": {"database": window}}
         if row["kind"] == "CronJob":
             row["status"] = {"lastSuccessfulTime": ago(hours=5), "lastScheduleTime": ago(hours=5)}
         return []

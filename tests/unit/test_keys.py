@@ -40,6 +40,7 @@ NOT_NEW = {
     ("database.maxConnections", 9312),
     ("storage.accessMode", "ReadWriteMany"),
     ("database.cloudNativePg.parameters", "max_connections"),
+    ("database.cloudNativePg.recovery.generation", 2),
 }
 """Values that a variant needs and does not show."""
 EVERYWHERE = {"NoExecute"}

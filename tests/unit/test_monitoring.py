@@ -285,7 +285,7 @@ def test_the_certificates_that_are_watched_are_those_of_the_issuer(edits, names)
         ({}, {"skillflaw-backend-data", "postgresql-data", "skillflaw-backups"}),
         ({"backup.schedule": None}, {"skillflaw-backend-data", "postgresql-data"}),
         ({"storage.existingClaim": "theirs"}, {"theirs", "postgresql-data", "skillflaw-backups"}),
-        (OPERATED, {"skillflaw-backend-data", "database-[0-9]+(-wal)?", "skillflaw-backups"}),
+        (OPERATED, {"skillflaw-backend-data", "database(-g[0-9]+)?-[0-9]+(-wal)?", "skillflaw-backups"}),
     ],
 )
 def test_the_volumes_that_are_watched_are_those_of_the_stack(edits, claims):

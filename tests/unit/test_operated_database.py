@@ -274,6 +274,193 @@ def test_clients_of_the_database_reach_it_and_no_stranger_does(program):
         assert reach(program, stranger, INSTANCE) == set()
 
 
+# --- the archive, and a restore ----------------------------------------------------------------
+
+STORE = {"endpoint": "https://s3.test/", "bucket": "copies", "secretName": "store", "prefix": "lab"}
+PLUGIN = "barman-cloud.cloudnative-pg.io"
+MOMENT = "2026-01-02T03:04:05Z"
+
+
+@pytest.fixture(scope="module")
+def archived() -> Program:
+    return run(file(objectStore=STORE))
+
+
+@pytest.fixture(scope="module")
+def restored() -> Program:
+    return run(file(objectStore=STORE, recovery={"generation": 3, "targetTime": MOMENT}))
+
+
+def test_a_database_without_a_bucket_has_no_plugin_and_declares_nothing_of_it(program):
+    assert {"plugins", "externalClusters"}.isdisjoint(cluster(program))
+    assert not program.of("ObjectStore")
+    assert not program.of("ScheduledBackup")
+
+
+def test_every_change_goes_to_the_bucket_under_the_clusters_own_name(archived):
+    assert cluster(archived)["plugins"] == [
+        {
+            "name": PLUGIN,
+            "isWALArchiver": True,
+            "parameters": {"barmanObjectName": "database", "serverName": "database"},
+        }
+    ]
+    store = archived.one("ObjectStore", "database-archive")
+    assert store.inputs["metadata"]["name"] == "database"
+    configuration = store.inputs["spec"]["configuration"]
+    assert configuration["destinationPath"] == "s3://copies/lab"
+    assert configuration["endpointURL"] == "https://s3.test"
+    assert configuration["s3Credentials"] == {
+        "accessKeyId": {"name": "store", "key": "AWS_ACCESS_KEY_ID"},
+        "secretAccessKey": {"name": "store", "key": "AWS_SECRET_ACCESS_KEY"},
+    }
+    assert "endpointCA" not in configuration
+    assert store.urn in archived.one("Cluster", "database").request.dependencies
+
+
+def test_the_first_base_backup_begins_at_once_and_the_next_ones_by_the_cron_of_the_file(archived):
+    spec = archived.one("ScheduledBackup", "database-base-backups").inputs["spec"]
+    assert spec["immediate"] is True
+    assert spec["schedule"] == "0 0 2 * * *"
+    assert (spec["method"], spec["pluginConfiguration"]) == ("plugin", {"name": PLUGIN})
+    assert spec["cluster"] == {"name": "database"}
+
+
+def test_the_sidecar_has_requests_and_limits_of_everything(archived):
+    sidecar = archived.one("ObjectStore", "database-archive").inputs["spec"]["instanceSidecarConfiguration"]
+    for kind in ("requests", "limits"):
+        assert sidecar["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}
+
+
+def test_a_server_of_a_private_authority_is_trusted_as_by_every_other_pod():
+    config = file(objectStore=STORE) | {"pods": {"trust": {"secretName": "authorities", "key": "ca.crt"}}}
+    store = run(config).one("ObjectStore", "database-archive").inputs["spec"]
+    assert store["configuration"]["endpointCA"] == {"name": "authorities", "key": "ca.crt"}
+
+
+@pytest.mark.parametrize(
+    ("recovery", "name", "source", "target"),
+    [
+        ({"generation": 3, "targetTime": MOMENT}, "database-g3", "database-g2", {"targetTime": MOMENT}),
+        ({"generation": 2, "targetTime": MOMENT}, "database-g2", "database", {"targetTime": MOMENT}),
+        ({"generation": 3, "source": 1}, "database-g3", "database", None),
+    ],
+)
+def test_a_restore_is_another_cluster_that_begins_as_the_archive_of_an_earlier_one(
+    recovery, name, source, target
+):
+    program = run(file(objectStore=STORE, recovery=recovery))
+    [declared] = program.of("Cluster")
+    assert declared.inputs["metadata"]["name"] == name
+    spec = declared.inputs["spec"]
+    assert spec["bootstrap"].keys() == {"recovery"}
+    assert spec["bootstrap"]["recovery"]["source"] == source
+    assert spec["bootstrap"]["recovery"].get("recoveryTarget") == target
+    assert spec["externalClusters"] == [
+        {
+            "name": source,
+            "plugin": {"name": PLUGIN, "parameters": {"barmanObjectName": "database", "serverName": source}},
+        }
+    ]
+    assert spec["plugins"][0]["parameters"]["serverName"] == name
+
+
+def test_a_restored_cluster_is_a_resource_of_its_own_so_the_earlier_one_goes_last(archived, restored):
+    [before], [after] = archived.of("Cluster"), restored.of("Cluster")
+    assert before.urn != after.urn
+    # Everything else of the component is what it was.
+    for kind, name in (("Secret", "database-role"), ("ImageCatalog", "database-catalog")):
+        assert archived.one(kind, name).inputs == restored.one(kind, name).inputs
+    assert int(after.request.customTimeouts.create.removesuffix("s")) >= 6 * 3600
+
+
+def test_clients_of_a_restored_cluster_reach_it_and_verify_it_by_its_own_authority(restored):
+    url = plain(restored.one("Secret", "database-secret").inputs)["stringData"]["url"]
+    assert "@database-g3-rw:5432/skillflaw?" in url
+    [volume] = [row for row in restored.pods["backend"]["volumes"] if row["name"] == "database-authority"]
+    assert volume["secret"]["secretName"] == "database-g3-ca"
+    assert restored.of("Cluster")[0].urn in restored.one("Secret", "database-secret").request.dependencies
+
+
+def generation(number: int) -> Pod:
+    name = "database" if number == 1 else f"database-g{number}"
+    return Pod("skillflaw", {"cnpg.io/cluster": name, "cnpg.io/jobRole": "full-recovery"})
+
+
+INTERNET = Address("198.51.100.1")
+
+
+def test_instances_reach_a_bucket_on_the_internet_only_where_there_is_one(program, archived):
+    assert reach(program, INSTANCE, INTERNET) == set()
+    assert reach(archived, INSTANCE, INTERNET) == {80, 443}
+
+
+def test_instances_reach_a_bucket_in_a_private_range_by_the_rows_of_egress():
+    config = file(objectStore=STORE)
+    config["network"] = config["network"] | {"egress": [{"cidr": "10.9.0.0/16", "ports": [9187]}]}
+    assert reach(run(config), INSTANCE, Address("10.9.1.2")) == {9187}
+    del config["database"]["cloudNativePg"]["objectStore"]
+    assert reach(run(config), INSTANCE, Address("10.9.1.2")) == set()
+
+
+def test_the_cluster_in_use_and_the_one_that_it_began_as_work_and_no_other_does(restored):
+    for number in (2, 3):
+        assert reach(restored, generation(number), API_SERVER) == {6443}
+        assert reach(restored, OPERATOR, generation(number)) == {8000}
+        assert reach(restored, part("backend"), generation(number)) == {5432}
+    assert reach(restored, generation(1), API_SERVER) == set()
+    assert reach(restored, OPERATOR, generation(1)) == set()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-01-02 03:04:05",
+        # A moment without quotes, as the engine hands it over.
+        "2026-01-02 03:04:05 +0000 UTC",
+        "2026-01-02T03:04:05",
+        "2026-01-02",
+        "2026-02-30T03:04:05Z",
+        "yesterday",
+        "2026-01-02T03:04:05+0100",
+        "2026-W01-5T03:04:05Z",
+        1767323045,
+    ],
+)
+def test_a_moment_that_is_another_one_for_each_reader_is_refused(moment):
+    said = refused(file(objectStore=STORE, recovery={"generation": 2, "targetTime": moment}))
+    assert "in quotes with its distance from UTC" in said["database.cloudNativePg.recovery.targetTime"]
+
+
+@pytest.mark.parametrize("moment", [MOMENT, "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05-11:30"])
+def test_a_moment_is_taken_with_any_distance_from_utc(moment):
+    parse(file(objectStore=STORE, recovery={"generation": 2, "targetTime": moment}), set())
+
+
+@pytest.mark.parametrize(
+    ("own", "key"),
+    [
+        ({"schedule": "0 0 2 * * *"}, "schedule"),
+        ({"schedule": "@daily"}, "schedule"),
+        ({"retention": "30"}, "retention"),
+        ({"retention": "0d"}, "retention"),
+        ({"retention": "1y"}, "retention"),
+        ({"prefix": "/lab"}, "prefix"),
+        ({"endpoint": "https://user:word@s3.test"}, "endpoint"),
+        ({"secretName": None}, "secretName"),
+    ],
+)
+def test_a_bucket_that_nothing_could_be_sent_to_is_refused_by_its_key(own, key):
+    said = refused(file(objectStore=STORE | own))
+    assert set(said) == {f"database.cloudNativePg.objectStore.{key}"}
+    assert "word@" not in str(said)
+
+
+def test_a_folder_must_be_named_since_two_stacks_would_have_the_same_default():
+    said = refused(file(objectStore={key: value for key, value in STORE.items() if key != "prefix"}))
+    assert set(said) == {"database.cloudNativePg.objectStore.prefix"}
+
+
 # --- the stack file ----------------------------------------------------------------------------
 
 

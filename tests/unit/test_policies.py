@@ -39,6 +39,16 @@ OPERATED = IN_CLUSTER | {
     "database": {"cloudNativePg": {"major": 15}},
     "network": {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
 }
+ARCHIVED = OPERATED | {
+    "database": {
+        "cloudNativePg": {
+            "major": 15,
+            "objectStore": {"endpoint": "https://s3.test", "bucket": "b01", "secretName": "s", "prefix": "p"},
+            "recovery": {"generation": 2, "targetTime": "2026-01-02T03:04:05Z"},
+        }
+    }
+}
+BARMAN = "barman-cloud.cloudnative-pg.io"
 WATCHED = PRODUCTION | {
     "monitoring": {"metrics": {}, "rules": {}, "dashboard": {}},
     "network": PRODUCTION["network"] | {"monitoring": [{"namespace": "monitoring"}]},
@@ -79,8 +89,8 @@ def violations(
 
 @pytest.mark.parametrize(
     "config",
-    [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, WATCHED],
-    ids=["production", "in the cluster", "operated", "gateway", "autoscaled", "watched"],
+    [PRODUCTION, IN_CLUSTER, OPERATED, ARCHIVED, GATEWAY, AUTOSCALED, WATCHED],
+    ids=["production", "in the cluster", "operated", "archived", "gateway", "autoscaled", "watched"],
 )
 def test_a_protected_stack_breaks_no_policy(config):
     assert violations(config, declared(config)) == []
@@ -363,7 +373,27 @@ BROKEN = [
                 "the role skillflaw sets inRoles",
             ),
             (operated("bootstrap", "initdb", postInitSQL=["DROP TABLE a"]), "begins by initdb postInitSQL"),
-            (operated("bootstrap", recovery={"source": "elsewhere"}), "begins by recovery"),
+            (operated("bootstrap", pg_basebackup={"source": "elsewhere"}), "begins by pg_basebackup"),
+            (
+                operated("bootstrap", recovery={"source": "database", "volumeSnapshots": {"storage": {}}}),
+                "begins by recovery volumeSnapshots",
+            ),
+            (operated(plugins=[{"name": "another"}]), "has the plugin another"),
+            (
+                operated(plugins=[{"name": BARMAN, "parameters": {"endpointURL": "https://elsewhere"}}]),
+                "sets the parameter endpointURL",
+            ),
+            (operated(plugins=[{"name": BARMAN, "args": ["--verbose"]}]), "sets args"),
+            (
+                operated(
+                    externalClusters=[{"name": "elsewhere", "connectionParameters": {"host": "elsewhere"}}]
+                ),
+                "the external cluster elsewhere sets connectionParameters",
+            ),
+            (
+                operated(externalClusters=[{"name": "elsewhere", "plugin": {"name": "another"}}]),
+                "has the plugin another",
+            ),
             (operated("postgresql", pg_hba=["host all all all trust"]), "without TLS or without a password"),
             (operated("postgresql", pg_hba=["hostssl all all all scram-sha-256"]), "without TLS"),
             (operated("postgresql", pg_hba=[]), "without TLS or without a password"),
@@ -953,7 +983,7 @@ def test_other_versions_of_a_known_kind_and_what_is_no_object_are_not(type_):
 
 
 def test_the_known_kinds_are_what_the_program_declares():
-    stacks = [PRODUCTION, IN_CLUSTER, OPERATED, GATEWAY, AUTOSCALED, WATCHED, filled_in("dev")]
+    stacks = [PRODUCTION, IN_CLUSTER, OPERATED, ARCHIVED, GATEWAY, AUTOSCALED, WATCHED, filled_in("dev")]
     stacks.append(stack_file("lab"))
     declared_kinds = {(row.group, row.kind) for config in stacks for row in declared(config) if row.kind}
     assert declared_kinds == {(group, kind) for group, kinds in KINDS.items() for kind in kinds}

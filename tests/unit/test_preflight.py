@@ -981,7 +981,7 @@ def operated(**own):
 def schema(**fields):
     """A CustomResourceDefinition that knows everything of a Cluster but these fields of `spec`, by whether it knows them."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    known = {key: anything for key in CLUSTER if fields.get(key, True)} | {
+    known = {key: anything for key in (*CLUSTER, *fields) if fields.get(key, True)} | {
         key: {"properties": dict.fromkeys(inside, anything)}
         for key, inside in fields.items()
         if isinstance(inside, tuple)
@@ -996,6 +996,7 @@ def runs_on(*nodes, ready=True):
         *(
             named(
                 f"operator-{number}",
+                metadata={"name": f"operator-{number}", "namespace": "cnpg-system"},
                 spec={
                     "nodeName": node,
                     "containers": [{"image": "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0"}],
@@ -1052,6 +1053,77 @@ def test_a_mirror_needs_the_image_of_a_cluster_too(look):
 
 def test_where_nobody_asks_for_a_cluster_no_operator_is_missed(look):
     assert "✓ CloudNativePG: no Cluster is asked for" in look().output
+
+
+STORE = {"endpoint": "https://s3.test", "bucket": "copies", "secretName": "store", "prefix": "prod"}
+PLUGINS = "/api/v1/services?labelSelector=cnpg.io%2FpluginName%3Dbarman-cloud.cloudnative-pg.io"
+BEHIND = (
+    "/apis/discovery.k8s.io/v1/namespaces/cnpg-system/endpointslices"
+    "?labelSelector=kubernetes.io%2Fservice-name%3Dbarman-cloud"
+)
+PLUGIN = {"metadata": {"name": "barman-cloud", "namespace": "cnpg-system"}}
+WRITER = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+ARCHIVED = OPERATED | {
+    "/apis/postgresql.cnpg.io/v1": kinds(
+        Cluster="clusters", ImageCatalog="imagecatalogs", ScheduledBackup="scheduledbackups"
+    ),
+    "/apis/barmancloud.cnpg.io/v1": kinds(ObjectStore="objectstores"),
+    DEFINITION: schema(plugins=True, externalClusters=True),
+    PLUGINS: items(PLUGIN),
+    BEHIND: items({"endpoints": [{"conditions": {"ready": True}}]}),
+    "/api/v1/namespaces/skillflaw/secrets/store": named("store", data=WRITER),
+}
+"""Answers of a cluster that lacks nothing of what an archived database asks for."""
+
+
+def test_a_plugin_that_answers_and_a_writers_secret_are_all_that_an_archive_needs(look):
+    done = look(ARCHIVED, operated(objectStore=STORE, recovery={"generation": 2}))
+    assert done.exit_code == 0, done.output
+    assert "✓ Barman Cloud: plugin barman-cloud.cloudnative-pg.io" in done.output
+    assert "database-g2-ca" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({PLUGINS: items()}, ("plugin barman-cloud", "no Service with the label", "operator's namespace")),
+        (
+            {PLUGINS: items({"metadata": {"name": "barman-cloud", "namespace": "elsewhere"}})},
+            ("plugin barman-cloud", "next to the operator", "install the plugin"),
+        ),
+        ({BEHIND: items()}, ("plugin barman-cloud", "no pod behind the Service", "get pods")),
+        (
+            {BEHIND: items({"endpoints": [{"conditions": {"ready": False}}]})},
+            ("plugin barman-cloud", "no pod behind the Service", "two certificates"),
+        ),
+        (
+            {"/apis/barmancloud.cnpg.io/v1": None},
+            ("kind ObjectStore of barmancloud.cnpg.io/v1", "does not know it", "CustomResourceDefinition"),
+        ),
+        (
+            {"/api/v1/namespaces/skillflaw/secrets/store": None},
+            ("Secret store, for ObjectStore database", "none in namespace", "AWS_SECRET_ACCESS_KEY"),
+        ),
+        (
+            {"/api/v1/namespaces/skillflaw/secrets/store": named("store", data={"AWS_ACCESS_KEY_ID": "a"})},
+            ("AWS_SECRET_ACCESS_KEY in Secret store", "its keys are AWS_ACCESS_KEY_ID", "add the key"),
+        ),
+    ],
+)
+def test_what_an_archive_lacks_is_named_with_what_to_do(look, changes, said):
+    done = look(ARCHIVED | changes, operated(objectStore=STORE))
+    assert done.exit_code == 1, done.output
+    for words in said:
+        assert words in " ".join(done.output.split())
+
+
+def test_instances_of_two_generations_reach_the_api_server_by_one_policy(look):
+    edits = operated(objectStore=STORE, recovery={"generation": 2}) | {
+        "network.apiServer": [{"cidr": "10.0.0.9/32", "ports": [6443]}]
+    }
+    done = look(ARCHIVED, edits)
+    assert done.exit_code == 1, done.output
+    assert "API server at 10.0.0.4 port 6443" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,37 @@ def test_whatever_else_changes_of_a_database_of_an_operator_is_looked_at(operate
     assert judged({"steps": [previews.step(operated, *what, edits)]}).verdict == Verdict.ATTENTION
 
 
+@pytest.fixture(scope="module")
+def archived():
+    """A stack whose database is archived."""
+    return run(stack_file("lab") | VALUES["a database whose changes are archived"])
+
+
+STORE, BASE_BACKUPS = ("ObjectStore", "database-archive"), ("ScheduledBackup", "database-base-backups")
+
+
+@pytest.mark.parametrize(
+    ("what", "edits", "op"),
+    [
+        (STORE, {"spec.configuration.destinationPath": "s3://elsewhere/lab"}, "update"),
+        (STORE, {"spec.configuration.endpointURL": "https://elsewhere.test"}, "update"),
+        (STORE, {"spec.configuration.s3Credentials.accessKeyId.name": "elsewhere"}, "update"),
+        (STORE, {"spec.retentionPolicy": "1d"}, "update"),
+        (STORE, {"spec.instanceSidecarConfiguration.env[0].name": "HTTPS_PROXY"}, "update"),
+        (STORE, {}, "create"),
+        (STORE, {}, "delete"),
+        (BASE_BACKUPS, {"spec.schedule": "0 0 0 1 1 *"}, "update"),
+        (BASE_BACKUPS, {"spec.suspend": True}, "update"),
+        (BASE_BACKUPS, {}, "delete"),
+        (("Cluster", "database-g2"), {"spec.plugins": GONE}, "update"),
+        (("Cluster", "database-g2"), {"spec.plugins[0].parameters.serverName": "database"}, "update"),
+    ],
+    ids=str,
+)
+def test_whoever_sends_an_archive_elsewhere_or_ends_it_is_looked_at(archived, judged, what, edits, op):
+    assert judged({"steps": [previews.step(archived, *what, edits, op)]}).verdict == Verdict.ATTENTION
+
+
 @pytest.mark.parametrize("op", ["delete", "replace"])
 def test_a_cluster_that_goes_is_a_loss_and_its_password_alone_is_none(operated, judged, op):
     assert judged({"steps": [previews.step(operated, *CLUSTER, {}, op)]}).verdict == Verdict.DESTRUCTIVE

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from settings.addresses import reaches_metadata
-from settings.frozen import CHOICES, MIGRATIONS, UNKNOWN, frozen
+from settings.frozen import CHOICES, MIGRATIONS, RECOVERY, UNKNOWN, frozen
 from settings.live import Live
 from settings.load import parse
 from settings.problems import SettingsError
@@ -44,6 +44,8 @@ def operated(**own) -> dict:
         "network": SAFE["network"] | {"apiServer": [{"cidr": "10.0.0.4/32", "ports": [6443]}]},
     }
 
+
+STORE = {"endpoint": "https://s3.test", "bucket": "archive", "secretName": "archive", "prefix": "prod"}
 
 DOCS = {"host": "docs.example.com"}
 
@@ -239,6 +241,46 @@ REFUSED = {
         operated() | {"pods": {"runtimeClassName": "gvisor"}},
         "pods.runtimeClassName",
     ),
+    "recoveries_read_an_archive": (
+        operated(recovery={"generation": 2}),
+        "database.cloudNativePg.objectStore",
+    ),
+    "recoveries_end_in_the_past": (
+        operated(objectStore=STORE, recovery={"generation": 2, "targetTime": "2999-01-01T00:00:00Z"}),
+        "database.cloudNativePg.recovery.targetTime",
+    ),
+    "recoveries_have_a_source_before_them": (
+        operated(objectStore=STORE, recovery={"generation": 2, "source": 2}),
+        "database.cloudNativePg.recovery.source",
+    ),
+    "archives_are_trusted_by_a_secret": (
+        operated(objectStore=STORE) | {"pods": {"trust": {"configMapName": "authorities", "key": "ca.crt"}}},
+        "pods.trust.configMapName",
+    ),
+    "protected_archives_are_encrypted_on_the_way": (
+        operated(objectStore=STORE | {"endpoint": "http://s3.test"}),
+        "database.cloudNativePg.objectStore.endpoint",
+    ),
+    "archives_begin_again": (
+        operated(objectStore=STORE | {"schedule": "0 3 31 2 *"}),
+        "database.cloudNativePg.objectStore.schedule",
+    ),
+    "archives_and_backups_have_folders_of_their_own": (
+        operated(objectStore=STORE | {"prefix": "skillflaw/archive"})
+        | {
+            "backup": {
+                "schedule": "0 3 * * *",
+                "to": {
+                    "objectStore": {
+                        "endpoint": "https://s3.test/",
+                        "bucket": "archive",
+                        "secretName": "store",
+                    }
+                },
+            }
+        },
+        "database.cloudNativePg.objectStore.prefix",
+    ),
     "operators_have_a_database": (
         {"network": SAFE["network"] | {"operator": [{"namespace": "operators"}]}},
         "network.operator",
@@ -277,6 +319,7 @@ def test_every_rule_has_been_seen_refusing():
         "frozen_choices_stay",
         "losses_are_accepted_once",
         "names_keep_what_is_random",
+        "recoveries_make_a_new_cluster",
     }  # shown below
     about_live_stacks |= {
         "keys_in_use_are_not_given_up",
@@ -552,7 +595,16 @@ def test_protection_is_on_unless_a_stack_says_otherwise():
 
 # --- a live stack ------------------------------------------------------------------------------
 
+MOMENT = "2026-01-02T03:04:05Z"
+
+
+def archived(recovery: dict) -> dict:
+    """Sections of SAFE for an archived database that was restored."""
+    return operated(className="fast", objectStore=STORE, recovery=recovery)
+
+
 OPERATED = SAFE | operated(className="fast")
+RESTORED = SAFE | archived({"generation": 2, "targetTime": MOMENT})
 IN_CLUSTER = SAFE | {
     "backend": {"scale": {"replicas": 1}},
     "database": {"inCluster": {"className": "fast"}},
@@ -578,6 +630,9 @@ MOVED = {
     | {"images": SAFE["images"] | {"postgres": f"postgres{DIGEST}"}},
     "database.cloudNativePg.className": operated(className="slow"),
     "database.cloudNativePg.uid": operated(className="fast", uid=10001),
+    "database.cloudNativePg.recovery.generation": archived({"generation": 3, "targetTime": MOMENT}),
+    "database.cloudNativePg.recovery.targetTime": archived({"generation": 2}),
+    "database.cloudNativePg.recovery.source": archived({"generation": 2, "targetTime": MOMENT, "source": 1}),
 }
 """An edit per choice that holds for the life of the data, which changes it alone."""
 RELEASES = {path.partition(".")[0] for path, choice in CHOICES.items() if choice.gives_up}
@@ -625,6 +680,8 @@ def test_every_choice_has_a_row_in_the_table_of_migrations_with_what_is_released
 
 def living(path: str) -> dict:
     """A stack that has the choice."""
+    if path.startswith("database.cloudNativePg.recovery"):
+        return RESTORED
     return OPERATED if path.startswith("database.cloudNativePg") else IN_CLUSTER
 
 
@@ -657,15 +714,64 @@ def test_a_choice_that_no_run_can_change_is_refused_as_a_migration_with_the_way(
 def test_a_migration_waits_until_what_it_gives_up_was_released(path):
     edit = MOVED[path] | {"protection": {"migrating": [path]}}
     part = path.partition(".")[0]
-    (problem,) = problems(IN_CLUSTER | edit, running(IN_CLUSTER, released=RELEASES - {part}))
+    (problem,) = problems(living(path) | edit, running(living(path), released=RELEASES - {part}))
     assert problem.path == path
     assert f"`python -m operations release --stack prod {part}`" in problem.remedy
 
 
-@pytest.mark.parametrize("path", [path for path, choice in CHOICES.items() if choice.gives_up])
+# A restored Cluster is no way back: the one before is restored once more.
+@pytest.mark.parametrize(
+    "path", [path for path, choice in CHOICES.items() if choice.gives_up and path != RECOVERY]
+)
 def test_the_way_back_gives_up_nothing(path):
     back = IN_CLUSTER | {"protection": {"migrating": [path]}}
     parse(back, set(), live=running(IN_CLUSTER | MOVED[path]))
+
+
+@pytest.mark.parametrize(
+    ("file", "remedy"),
+    [
+        (SAFE | archived({"generation": 3}), None),
+        (SAFE | archived({"generation": 2}), "generation: 4, source: 2"),
+        (OPERATED, "generation: 4, source: 1"),
+    ],
+    ids=["the same", "an earlier one", "the first one"],
+)
+def test_a_generation_that_was_is_never_made_again(file, remedy):
+    edit = {"protection": {"migrating": [] if remedy is None else [RECOVERY]}}
+    live = running(SAFE | archived({"generation": 3}), released=RELEASES)
+    if remedy is None:
+        parse(file | edit, set(), live=live)
+        return
+    (problem,) = problems(file | edit, live)
+    assert problem.path == RECOVERY
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("recovery", "is_known"),
+    [
+        ({"generation": 7}, False),
+        ({"generation": 7, "source": 4}, False),
+        ({"generation": 7, "source": 3}, True),
+    ],
+)
+def test_an_archive_that_no_cluster_wrote_is_not_restored(recovery, is_known):
+    edit = {"protection": {"migrating": [RECOVERY]}}
+    live = running(SAFE | archived({"generation": 3}), released=RELEASES)
+    file = SAFE | archived(recovery) | edit
+    if is_known:
+        parse(file, set(), live=live)
+        return
+    (problem,) = problems(file, live)
+    assert problem.path == "database.cloudNativePg.recovery.source"
+
+
+def test_a_database_of_before_there_were_generations_is_the_first_one():
+    known = {path: was for path, was in choices(OPERATED).items() if path != RECOVERY}
+    (problem,) = problems(RESTORED, Live(stack="o/p/s", frozen=known))
+    assert problem.path == RECOVERY
+    assert "operations release --stack s database" in problem.remedy
 
 
 @pytest.mark.parametrize("property_", ["images.postgres", "database.inCluster.uid"])

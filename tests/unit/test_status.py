@@ -16,6 +16,7 @@ from operations.status.inside_pods import INSIDE as SCRIPT
 from tests.stack_files import stack_file
 from tests.unit.recorder import ROOT
 from tests.unit.running import (
+    ARCHIVER,
     CERTIFICATES,
     CRON_JOBS,
     DEPLOYMENTS,
@@ -135,6 +136,81 @@ def test_a_database_with_standbys_names_its_primary_and_how_far_each_standby_is(
     assert found["operator"] == "CloudNativePG 1.28.1, 2 pods on node-1, node-2"
     assert found["database"].startswith("run by CloudNativePG")
     assert found["Cluster database"].startswith("2/2 ready in a, b")
+
+
+STORE = {"endpoint": "https://s3.test", "bucket": "copies", "secretName": "store", "prefix": "lab"}
+
+
+def test_an_archived_database_names_the_moments_between_which_it_can_be_restored(ask):
+    done = ask(config=operated_file(objectStore=STORE))
+    assert other_than_well(done) == {}
+    found = {name: words for name, (_, words) in lines(done).items()}
+    assert re.fullmatch(
+        r"newest point in time [-0-9]+ [:0-9]+ UTC, in s3://copies/lab/database; oldest [-0-9]+ [:0-9]+ UTC; "
+        r"base backup 6 h ago",
+        found["archive"],
+    )
+    assert "no write-ahead log" not in found["backup"]
+
+
+# Ages, not moments: a moment would grow older between the collection of the tests and the test.
+def window(**ages):
+    def change(running):
+        moments = {key: ago(**age) for key, age in ages.items()}
+        running.one("ObjectStore", "database")["status"]["serverRecoveryWindow"] = {"database": moments}
+
+    return change
+
+
+def archiver(**ages):
+    def change(running):
+        moments = {key: ago(**age) for key, age in ages.items()}
+        running.answers[ARCHIVER] = {"archived": None, "failed": None} | moments
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "words"),
+    [
+        (archiver(archived={"minutes": 9}, failed={"seconds": 9}), "look", "does not reach the bucket"),
+        (archiver(archived={"minutes": 19}, failed={"seconds": 9}), "broken", "does not reach the bucket"),
+        (archiver(failed={"seconds": 9}), "broken", "does not reach the bucket"),
+        (archiver(archived={"hours": 9}, failed={"hours": 10}), "well", "newest point in time"),
+        (says(ARCHIVER, ProgramError(FORBIDDEN)), "look", "could not be asked"),
+        (window(), "broken", "no base backup is whole yet"),
+        (window(lastFailedBackupTime={"hours": 1}), "broken", "the last base backup failed, 60 min ago"),
+        (window(lastSuccessfulBackupTime={"days": 3}), "broken", "base backup 3 d ago"),
+        (
+            window(lastSuccessfulBackupTime={"hours": 3}, lastFailedBackupTime={"hours": 1}),
+            "look",
+            "the last base backup failed",
+        ),
+        (
+            lambda running: running.objects.remove(running.one("ObjectStore", "database")),
+            "look",
+            "has no ObjectStore",
+        ),
+    ],
+)
+def test_an_archive_that_would_not_bring_back_what_was_just_written_is_not_well(ask, change, verdict, words):
+    name, (judged, said) = next(
+        row
+        for row in lines(ask(change, config=operated_file(objectStore=STORE))).items()
+        if row[0] == "archive"
+    )
+    assert (name, judged) == ("archive", verdict), said
+    assert words in said
+
+
+def test_an_archive_that_was_just_asked_for_has_no_base_backup_yet_and_is_worth_a_look(ask):
+    def fresh(running):
+        store = running.one("ObjectStore", "database")
+        store["metadata"]["creationTimestamp"] = ago(minutes=2)
+        store["status"] = {}
+
+    verdict, said = lines(ask(fresh, config=operated_file(objectStore=STORE)))["archive"]
+    assert verdict == "look", said
 
 
 def test_an_external_database_tells_only_what_the_backend_sees_of_it(ask):

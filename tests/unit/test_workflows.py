@@ -303,7 +303,7 @@ def declared():
     gateway = {"edge": {"gateway": {"name": "edge", "namespace": "edge"}}}
     lab, routed = stack_file("lab"), edited(EDITS["autoscaling"][0] | gateway)
     watched = lab | {"monitoring": {"metrics": {}, "rules": {}}, "network": {"policies": False}}
-    operated = lab | VALUES["a database that an operator runs"]
+    operated = lab | VALUES["a database whose changes are archived"]
     for kind in {
         leaf.type for config in (lab, routed, watched, operated) for leaf in run(config).leaves.values()
     }:
