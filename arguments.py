@@ -26,6 +26,8 @@ from components.edge import Path, Route, Target, all_paths, api_paths, app_paths
 from components.frontend import FrontendArgs
 from components.gateway import GatewayEdgeArgs
 from components.ingress import IngressEdgeArgs
+from components.login import Login
+from components.logins import LoginsArgs
 from components.monitoring import MonitoringArgs, Rules, Scrape
 from components.namespace import NamespaceArgs
 from components.network import Destination, NetworkArgs, Peer
@@ -47,6 +49,9 @@ from settings.sections import Settings
 from settings.values import amount
 
 Namespace = pulumi.Input[str]
+DATABASE_VERSION = "database.inCluster.passwordVersion"
+CACHE_VERSION = "cache.inCluster.passwordVersion"
+SUPERUSER_VERSION = "superuser.passwordVersion"
 T = TypeVar("T")
 
 
@@ -90,12 +95,34 @@ def key_rotations(settings: Settings, live: Live, *, rotates: bool) -> int:
     return live.key_rotations + (rotates and changed)
 
 
-def superuser(settings: Settings, namespace: Namespace) -> SuperuserArgs:
+def password_versions(settings: Settings, live: Live) -> tuple[str, ...]:
+    """Paths of the stack file that name a version of a password, or did: the one of before them counts no more."""
+    named = {path for path, version in _password_versions(settings).items() if version is not None}
+    return tuple(sorted({*named, *live.password_versions}))
+
+
+def _password_versions(settings: Settings) -> dict[str, str | None]:
+    database, cache = settings.database.in_cluster, settings.cache.in_cluster
+    return {
+        DATABASE_VERSION: database.password_version if database else None,
+        CACHE_VERSION: cache.password_version if cache else None,
+        SUPERUSER_VERSION: settings.superuser.password_version,
+    }
+
+
+def _password_version(settings: Settings, live: Live, path: str) -> str | None:
+    """The version of a password; a file that names none any more asks for another one like any other word."""
+    version = _password_versions(settings)[path]
+    return "" if version is None and path in live.password_versions else version
+
+
+def superuser(settings: Settings, namespace: Namespace, live: Live) -> SuperuserArgs:
     own = settings.superuser
     return SuperuserArgs(
         namespace=namespace,
         username=own.username,
         password=_reference(own.password) if own.password else None,
+        password_version=_password_version(settings, live, SUPERUSER_VERSION),
         protect=settings.protection.enabled,
     )
 
@@ -113,7 +140,7 @@ def storage(settings: Settings, namespace: Namespace) -> StorageArgs:
 
 
 def database(
-    settings: Settings, namespace: Namespace
+    settings: Settings, namespace: Namespace, live: Live
 ) -> InClusterDatabaseArgs | OperatedDatabaseArgs | State:
     """Arguments of a database in the cluster, or a reference to an external one."""
     own, operated = settings.database.in_cluster, settings.database.cloud_native_pg
@@ -147,11 +174,12 @@ def database(
         class_name=own.class_name,
         existing_claim=own.existing_claim,
         max_connections=settings.database.max_connections,
+        password_version=_password_version(settings, live, DATABASE_VERSION),
         protect=settings.protection.enabled,
     )
 
 
-def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | State | None:
+def cache(settings: Settings, namespace: Namespace, live: Live) -> InClusterCacheArgs | State | None:
     """Arguments of the in-cluster cache, or a reference to an external one, or None for none."""
     own = settings.cache.in_cluster
     if not own:
@@ -169,6 +197,7 @@ def cache(settings: Settings, namespace: Namespace) -> InClusterCacheArgs | Stat
         ),
         # The rest is for buffers, fragmentation and Redis itself.
         max_memory=int(amount(own.memory) * 75 / 100),
+        password_version=_password_version(settings, live, CACHE_VERSION),
     )
 
 
@@ -217,6 +246,21 @@ def runtime(
     )
 
 
+def logins(
+    settings: Settings, namespace: Namespace, known: Sequence[Login], *, after: Sequence[pulumi.Resource]
+) -> LoginsArgs | None:
+    own = settings.bootstrap
+    if not known:
+        return None
+    return LoginsArgs(
+        workload=_workload(
+            settings, namespace, settings.images.backend, settings.backend, _resources(own.resources)
+        ),
+        logins=known,
+        after=after,
+    )
+
+
 def bootstrap(settings: Settings, runtime: Runtime, *, after: Sequence[pulumi.Resource]) -> BootstrapArgs:
     own = settings.bootstrap
     return BootstrapArgs(
@@ -253,6 +297,7 @@ def backup(
     *,
     storage: Storage,
     database: State,
+    after: Sequence[pulumi.Resource],
     before_rotation: int,
 ) -> BackupArgs | None:
     """Arguments of the backups, or None when the stack file schedules none."""
@@ -272,6 +317,7 @@ def backup(
         keep=own.keep,
         to=_repository(own.to),
         password=_reference(own.password) if own.password else None,
+        after=after,
         before_rotation=before_rotation,
         protect=settings.protection.enabled,
     )
@@ -405,17 +451,24 @@ def edge(
 
 
 def network(
-    settings: Settings, namespace: Namespace, targets: Sequence[Target], *, public: Sequence[str]
+    settings: Settings,
+    namespace: Namespace,
+    targets: Sequence[Target],
+    *,
+    public: Sequence[str],
+    logins: bool,
 ) -> NetworkArgs | None:
     """Arguments of the network policies, or None when the stack file leaves the network open.
 
-    `public` holds the components that routes lead to.
+    `public` holds the components that routes lead to; `logins` is whether servers learn any.
     """
     own = settings.network
     if not own.policies:
         return None
     ports: dict[str, int | None] = {target.component: target.port for target in targets}
     ports[names.BOOTSTRAP] = None
+    if logins:
+        ports[names.LOGINS] = None
     if settings.backup.schedule:
         ports[names.BACKUP] = None
     if settings.database.in_cluster:

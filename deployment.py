@@ -16,6 +16,8 @@ from components.frontend import Frontend
 from components.gateway import GatewayEdge
 from components.ingress import IngressEdge, IngressEdgeArgs
 from components.labels import common_labels
+from components.login import Login
+from components.logins import Logins
 from components.monitoring import Monitoring
 from components.namespace import Namespace
 from components.network import Network
@@ -54,20 +56,23 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     namespace = home.name
     keys = arguments.secret_key(settings, namespace, live)
     key = SecretKey("secret-key", keys, here)
-    superuser = Superuser("superuser", arguments.superuser(settings, namespace), here)
+    superuser = Superuser("superuser", arguments.superuser(settings, namespace, live), here)
     storage = Storage("storage", arguments.storage(settings, namespace), here)
     everything: list[pulumi.Resource] = [home, key, superuser, storage]
+    known: list[Login | None] = []
 
-    database = arguments.database(settings, namespace)
+    database = arguments.database(settings, namespace, live)
     if isinstance(database, InClusterDatabaseArgs):
         everything.append(postgresql := InClusterDatabase("database", database, here))
+        known.append(postgresql.login)
         database = postgresql.state
     elif isinstance(database, OperatedDatabaseArgs):
         everything.append(operated := OperatedDatabase("database", database, here))
         database = operated.state
-    cache = arguments.cache(settings, namespace)
+    cache = arguments.cache(settings, namespace, live)
     if isinstance(cache, InClusterCacheArgs):
         everything.append(redis := InClusterCache("cache", cache, here))
+        known.append(redis.login)
         cache = redis.state
 
     runtime = Runtime(
@@ -85,9 +90,19 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         here,
     )
     ready = [*database.ready, *(cache.ready if cache else ())]
+    logins = None
+    if new := arguments.logins(settings, namespace, [login for login in known if login], after=ready):
+        everything.append(logins := Logins("logins", new, here))
+        ready += logins.ready
     rotations = arguments.key_rotations(settings, live, rotates=runtime.rotates)
     copies = arguments.backup(
-        settings, namespace, live, storage=storage, database=database, before_rotation=rotations
+        settings,
+        namespace,
+        live,
+        storage=storage,
+        database=database,
+        after=ready,
+        before_rotation=rotations,
     )
     if copies:
         everything.append(backup := Backup("backup", copies, here))
@@ -98,6 +113,8 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         arguments.backend(settings, runtime, bootstrap=bootstrap.job, key_rotations=rotations),
         here,
     )
+    if logins:
+        logins.end_those_before([backend.deployment], grace=backend.grace)
     everything += [runtime, bootstrap, backend]
     targets = [backend.target]
 
@@ -113,7 +130,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
     elif routes:
         everything.append(GatewayEdge("edge", routes, here))
     public = routes.public if routes else ()
-    if policies := arguments.network(settings, namespace, targets, public=public):
+    if policies := arguments.network(settings, namespace, targets, public=public, logins=logins is not None):
         everything.append(Network("network", policies, here))
     if watch := arguments.monitoring(settings, namespace, targets, public=public):
         everything.append(Monitoring("monitoring", watch, here))
@@ -148,6 +165,7 @@ def deploy(settings: Settings, secrets: Secrets, live: Live) -> Outputs:
         key_generation=max(keys.generations, default=None),
         keys_given_up=_known_later(protection.once_complete(given_up)) if given_up else None,
         key_rotations=_known_later(protection.once_complete(rotations)) if rotations else None,
+        password_versions=arguments.password_versions(settings, live) or None,
         frozen=_known_later(
             protection.once_complete(
                 frozen(

@@ -54,6 +54,8 @@ class Outputs(Struct, frozen=True, kw_only=True, rename="camel"):
     """The last generation that may be deleted."""
     key_rotations: int | None = None
     """How often the key was rotated."""
+    password_versions: tuple[str, ...] | None = None
+    """Paths of the stack file that named a version of a password, in a failed `up` too: the first one counts no more."""
     frozen: dict[str, str] = {}
     """Choices that hold for the life of the data, by path of the stack file."""
     released: tuple[str, ...] | None = None

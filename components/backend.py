@@ -61,12 +61,12 @@ class Backend(Component):
             name, workload.namespace, COMPONENT, annotations=args.account_annotations
         )
         # preStop counts inside the grace; 15 s are the application's own shutdown.
-        grace = args.pre_stop_seconds + runtime.longest_flow_seconds + 15
+        self.grace = grace = args.pre_stop_seconds + runtime.longest_flow_seconds + 15
         progress = workload.image.pull_deadline_seconds + STARTUP_SECONDS + MIN_READY_SECONDS
         if not runtime.storage.shared:
             # Under Recreate nothing progresses while the old pod finishes its flows.
             progress += grace
-        k8s.apps.v1.Deployment(
+        self.deployment = k8s.apps.v1.Deployment(
             name,
             metadata=labels.metadata(
                 COMPONENT,

@@ -1,6 +1,6 @@
 """Scheduled backups: dumped and restored once by PostgreSQL, kept by restic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -68,6 +68,8 @@ class BackupArgs:
     """What holds the repository."""
     password: SecretKeyRef | None = None
     """An existing password of the repository; without it one is generated."""
+    after: Sequence[pulumi.Resource] = ()
+    """Resources that a backup of this run waits for."""
     before_rotation: int = 0
     """Number of the secret key's last rotation, before which one backup is taken; 0 if it never was rotated."""
     protect: bool = True
@@ -143,7 +145,7 @@ class Backup(Component):
         # One that was taken says what was then: no later edit takes it again.
         options: ChildOptions = {
             "ignore_changes": ["spec", "metadata"],
-            "depends_on": args.database.ready,
+            "depends_on": args.after,
             "custom_timeouts": workloads.timeouts(DEADLINE_SECONDS),
         }
         metadata = labels.metadata(

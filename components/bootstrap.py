@@ -46,7 +46,8 @@ class Bootstrap(Component):
        older than the database's schema. It is a Job of its own, since of a container that fails Pulumi shows the last
        words, and of an init container it shows none.
     2. `<name>` runs the image's own command as a native sidecar until its startup probe passes; then its main container
-       notes the key's fingerprint next to the data and ends the Job.
+       notes the key's fingerprint next to the data and ends the Job. Another one gives the superuser's account its
+       password, where that has a version.
 
     Replicas that started at once on an empty database lost one of three to a race; one Job does not race.
 
@@ -95,11 +96,17 @@ class Bootstrap(Component):
                 runtime.container(
                     names.BACKEND,
                     restart_policy="Always",
-                    more_env={KEY_FILE_VARIABLE: key} if runtime.rotates else {},
+                    more_env=[
+                        *(pods.variables({KEY_FILE_VARIABLE: key}) if runtime.rotates else []),
+                        *(runtime.superuser_key if runtime.sets_password else []),
+                    ],
                     more_mounts=mounts,
                 ),
             ],
-            containers=[_guard("record", args, "record", key, mounts)],
+            containers=[
+                _guard("record", args, "record", key, mounts),
+                *([runtime.superuser_container] if runtime.sets_password else []),
+            ],
             volumes=[
                 *runtime.volumes,
                 *([pods.empty_dir(CHOSEN, "1Mi", in_memory=True)] if runtime.rotates else []),

@@ -8,17 +8,20 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names, pods, workloads
 from .component import Component
+from .login import Login, LoginArgs, now
 from .passwords import password
 from .references import SecretKeyRef, State
 
 COMPONENT = names.CACHE
-CONFIG = "/etc/redis"
+CONFIG, LOGIN = "/etc/redis", "/etc/redis-login"
+USERS = "users.acl"
 STARTUP_SECONDS = 300
 """How long its pod may take to find a node and to start, once its image is there."""
 PASSWORD = "SKILLFLAW_REDIS_PASSWORD"  # noqa: S105 - a variable's name
 # Every pooled connection to a Redis that was replaced is broken, and each fails the command that meets it first.
 # With this option of redis-py's URLs a command that a broken connection fails is sent again on a new one.
 RETRY = "retry_on_timeout=true"
+URL = f"redis://{{user}}:{{password}}@{COMPONENT}:{names.CACHE_PORT}/0?{RETRY}"
 
 
 RESOURCES = pods.Resources(
@@ -36,6 +39,8 @@ class InClusterCacheArgs:
     """Image, user and resources of its pod."""
     max_memory: int = 192 * 2**20
     """Bytes at which Redis evicts: 75 % of its memory, since buffers and fragmentation need the rest."""
+    password_version: str | None = None
+    """Any text; another one makes another login. None: a password that never changes."""
 
 
 class InClusterCache(Component):
@@ -45,6 +50,8 @@ class InClusterCache(Component):
     """
 
     state: State
+    login: Login | None
+    """Who signs in instead of whoever has the password of its configuration."""
 
     def __init__(
         self, name: str, args: InClusterCacheArgs, opts: pulumi.ResourceOptions | None = None
@@ -92,6 +99,7 @@ class InClusterCache(Component):
                         SecretKeyRef(name=secret.metadata.name, key="redis.conf").volume(
                             "config", "redis.conf"
                         ),
+                        SecretKeyRef(name=now(COMPONENT), key=USERS, optional=True).volume("login", USERS),
                         pods.empty_dir("data", "64Mi"),
                         pods.empty_dir("tmp", "16Mi"),
                     ],
@@ -99,8 +107,20 @@ class InClusterCache(Component):
             ),
             opts=self.child(custom_timeouts=workloads.timeouts(progress)),
         )
+        initial = SecretKeyRef(name=secret.metadata.name, key="url")
+        self.login = None
+        if args.password_version is not None:
+            login = LoginArgs(
+                component=COMPONENT,
+                workload=args.workload,
+                version=args.password_version,
+                url=URL,
+                initial=initial,
+                kept={USERS: "user default off\nuser {user} on >{password} ~* &* +@all\n"},
+            )
+            self.login = Login(f"{name}-login", login, self.part())
         self.state = State(
-            url=SecretKeyRef(name=secret.metadata.name, key="url"),
+            url=self.login.url if self.login else initial,
             address=(COMPONENT, names.CACHE_PORT),
             ready=[server],
         )
@@ -108,20 +128,23 @@ class InClusterCache(Component):
 
 
 def _server(args: InClusterCacheArgs) -> k8s.core.v1.ContainerArgs:
-    # redis-cli exits with 0 on NOAUTH and LOADING as well, so its answer is read.
-    password = f"$(sed -n 's/^requirepass //p' {CONFIG}/redis.conf)"
-    ping = ("sh", "-c", f"REDISCLI_AUTH={password} redis-cli ping | grep -q PONG")
+    # Nobody signs in for it: a password that a pod was started with may not be one that Redis still takes. It keeps
+    # nothing to load, so a server that asks for a password is one that serves.
+    ping = ("sh", "-c", "redis-cli ping | grep -q NOAUTH")
+    # A server that starts again has to know who signs in by now.
+    users = f"{LOGIN}/{USERS}"
+    start = f'[ ! -e {users} ] || set -- --aclfile {users}; exec redis-server {CONFIG}/redis.conf "$@"'
     return pods.container(
         COMPONENT,
         args.workload.image,
         args.workload.resources or RESOURCES,
-        args=[f"{CONFIG}/redis.conf"],
+        command=["sh", "-c", start],
         ports=[k8s.core.v1.ContainerPortArgs(name=COMPONENT, container_port=names.CACHE_PORT)],
         startup_probe=pods.run(*ping, period_seconds=2, failure_threshold=60, timeout_seconds=5),
         readiness_probe=pods.run(*ping, period_seconds=5, failure_threshold=3, timeout_seconds=5),
         liveness_probe=pods.tcp(COMPONENT, period_seconds=15, failure_threshold=6, timeout_seconds=5),
         mounts={"data": "/data", "tmp": "/tmp"},
-        read_only_mounts={"config": CONFIG},
+        read_only_mounts={"config": CONFIG, "login": LOGIN},
     )
 
 
@@ -151,4 +174,4 @@ def external_cache(host: str, port: int, *, password: SecretKeyRef | None) -> St
 
 
 def _url(password: str) -> str:
-    return f"redis://:{quote(password, safe='')}@{COMPONENT}:{names.CACHE_PORT}/0?{RETRY}"
+    return URL.format(user="", password=quote(password, safe=""))

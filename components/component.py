@@ -33,6 +33,10 @@ class Component(pulumi.ComponentResource):
         """
         return pulumi.ResourceOptions(parent=self, transformations=[refuse_second], **options)
 
+    def part(self) -> pulumi.ResourceOptions:
+        """Options of a component inside this one, whose children have their own."""
+        return pulumi.ResourceOptions(parent=self)
+
     def service_account(
         self,
         name: str,

@@ -38,6 +38,8 @@ STATE = (
     Connection(names.BOOTSTRAP, names.DATABASE, names.DATABASE_PORT),
     Connection(names.BOOTSTRAP, names.CACHE, names.CACHE_PORT),
     Connection(names.BACKUP, names.DATABASE, names.DATABASE_PORT),
+    Connection(names.LOGINS, names.DATABASE, names.DATABASE_PORT),
+    Connection(names.LOGINS, names.CACHE, names.CACHE_PORT),
     Connection(names.BACKEND, EGRESS),
     Connection(names.BOOTSTRAP, EGRESS),
     Connection(names.BACKUP, EGRESS),

@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 
 from . import labels, names, pods, workloads
 from .component import ChildOptions, Component
+from .login import Login, LoginArgs
 from .passwords import password
 from .references import SecretKeyRef, State
 
@@ -15,6 +16,7 @@ COMPONENT = names.DATABASE
 USER = DATABASE = "skillflaw"
 DATA = "/var/lib/postgresql/data"
 SECRETS = "/run/secrets/postgresql"
+URL = f"postgresql://{{user}}:{{password}}@{COMPONENT}:{names.DATABASE_PORT}/{DATABASE}"
 STARTUP_SECONDS = 300
 """How long the first start and a recovery may take, in seconds, as the startup probe waits."""
 PASSWORD = "PGPASSWORD"  # noqa: S105 - a variable's name
@@ -40,14 +42,22 @@ class InClusterDatabaseArgs:
     """A claim that exists; then none is made."""
     max_connections: int = 100
     """Connections the server allows."""
+    password_version: str | None = None
+    """Any text; another one makes another login. None: the one that the server was made with."""
     protect: bool = True
     """Whether server, password and claim refuse to be deleted, and server and claim outlive the stack."""
 
 
 class InClusterDatabase(Component):
-    """One PostgreSQL on a volume of its own, with a generated password."""
+    """One PostgreSQL on a volume of its own, with a generated password.
+
+    The Secret that it was made with stays for as long as it does: another one would start it again. What it knows by then
+    are logins.
+    """
 
     state: State
+    login: Login | None
+    """Who signs in instead of the user that it was made with."""
 
     def __init__(
         self, name: str, args: InClusterDatabaseArgs, opts: pulumi.ResourceOptions | None = None
@@ -65,8 +75,9 @@ class InClusterDatabase(Component):
             opts=self.child(**keep),
         )
         claim_name: pulumi.Input[str]
+        volume: pulumi.Input[str]
         if args.existing_claim:
-            claim_name = args.existing_claim
+            claim_name = volume = args.existing_claim
         else:
             claim = workloads.claim(
                 self,
@@ -78,7 +89,7 @@ class InClusterDatabase(Component):
                 class_name=args.class_name,
                 protect=args.protect,
             )
-            claim_name = claim.metadata.name
+            claim_name, volume = claim.metadata.name, claim.metadata.uid
         workloads.service(
             self,
             f"{name}-service",
@@ -129,8 +140,20 @@ class InClusterDatabase(Component):
             ),
             opts=self.child(**options),
         )
+        initial = SecretKeyRef(name=secret.metadata.name, key="url")
+        self.login = None
+        if args.password_version is not None:
+            login = LoginArgs(
+                component=COMPONENT,
+                workload=args.workload,
+                version=args.password_version,
+                url=URL,
+                initial=initial,
+                volume=volume,
+            )
+            self.login = Login(f"{name}-login", login, self.part())
         self.state = State(
-            url=SecretKeyRef(name=secret.metadata.name, key="url"),
+            url=self.login.url if self.login else initial,
             address=(COMPONENT, names.DATABASE_PORT),
             ready=[server],
         )
@@ -190,4 +213,4 @@ def external_database(
 
 
 def _url(password: str) -> str:
-    return f"postgresql://{USER}:{quote(password, safe='')}@{COMPONENT}:{names.DATABASE_PORT}/{DATABASE}"
+    return URL.format(user=USER, password=quote(password, safe=""))

@@ -17,13 +17,17 @@ class SecretKeyRef:
     """Key inside the Secret."""
     version: str | None = None
     """Any word; another one replaces the pods that read the key, since its content changed."""
+    optional: bool = False
+    """Whether a pod starts without it while the Secret or the key does not exist."""
 
     def env(self, variable: str) -> k8s.core.v1.EnvVarArgs:
         """A variable whose value the kubelet reads; the pod's spec holds no secret."""
         return k8s.core.v1.EnvVarArgs(
             name=variable,
             value_from=k8s.core.v1.EnvVarSourceArgs(
-                secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(name=self.name, key=self.key)
+                secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(
+                    name=self.name, key=self.key, optional=self.optional or None
+                )
             ),
         )
 
@@ -38,6 +42,7 @@ class SecretKeyRef:
                 secret_name=self.name,
                 default_mode=0o440,
                 items=[k8s.core.v1.KeyToPathArgs(key=self.key, path=path)],
+                optional=self.optional or None,
             ),
         )
 

@@ -1,7 +1,7 @@
 """What every process of the backend image needs: its settings, its secrets, its volumes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Unpack
@@ -27,6 +27,7 @@ FILES_DIR = "/run/secrets/files"
 OLD_KEYS = "old-keys"
 OLD_KEYS_DIR = "/run/secrets/old-keys"
 REENCRYPT = Path(__file__).with_name("scripts") / "reencrypt.py"
+SET_SUPERUSER = Path(__file__).with_name("scripts") / "superuser.py"
 DATABASE_URL, REDIS_URL = "SKILLFLAW_DATABASE_URL", "SKILLFLAW_REDIS_URL"
 SUPERUSER_PASSWORD = "SKILLFLAW_SUPERUSER_PASSWORD"  # noqa: S105 - a variable's name
 STARTUP_SECONDS = 600
@@ -274,13 +275,14 @@ class Runtime(Component):
         self,
         name: str,
         *,
-        more_env: Mapping[str, str] | None = None,
+        more_env: Sequence[k8s.core.v1.EnvVarArgs] = (),
         more_mounts: Mapping[str, str] | None = None,
         **spec: Unpack[pods.ContainerSpec],
     ) -> k8s.core.v1.ContainerArgs:
         """A container with the image's own command and the startup probe; `spec` adds further probes and the like.
 
-        `more_env` are variables, and `more_mounts` read-only mounts of further volumes, by volume.
+        `more_env` are variables, which win over a Secret of the operator's, and `more_mounts` read-only mounts of
+        further volumes, by volume.
         """
         args = self._args
         shared: pods.ContainerSpec = {
@@ -300,9 +302,13 @@ class Runtime(Component):
                 *args.database.env(DATABASE_URL),
                 args.superuser.password.env(SUPERUSER_PASSWORD),
                 *(args.cache.env(REDIS_URL) if args.cache else []),
-                *(reference.env(name) for name, reference in args.secret_env.items()),
+                *(
+                    reference.env(name)
+                    for name, reference in args.secret_env.items()
+                    if name not in [row.name for row in more_env]
+                ),
                 *trust.variables(self.workload.trust),
-                *pods.variables(more_env or {}),
+                *more_env,
             ],
             "ports": [
                 k8s.core.v1.ContainerPortArgs(name=name, container_port=port)
@@ -327,6 +333,37 @@ class Runtime(Component):
             },
             read_only_root=self.workload.read_only_root,
             **shared,
+        )
+
+    @property
+    def sets_password(self) -> bool:
+        """Whether the superuser's account is given the password in its Secret."""
+        return self._args.superuser.sets_password
+
+    @property
+    def superuser_key(self) -> list[k8s.core.v1.EnvVarArgs]:
+        """Environment of a process that takes the superuser's password for an API key of the superuser's."""
+        return [
+            *pods.variables({"SKILLFLAW_API_KEY_SOURCE": "env"}),
+            self._args.superuser.password.env("SKILLFLAW_API_KEY"),
+        ]
+
+    @property
+    def superuser_container(self) -> k8s.core.v1.ContainerArgs:
+        """A container that gives the superuser's account its password, through such a process in the same pod."""
+        superuser = self._args.superuser
+        return pods.container(
+            "superuser",
+            self.workload.image,
+            self.guard_resources,
+            command=["python3", "-c", SET_SUPERUSER.read_text()],
+            env=[
+                superuser.password.env(SUPERUSER_PASSWORD),
+                *pods.variables(
+                    {"SKILLFLAW_SUPERUSER": superuser.username, "SKILLFLAW_PORT": str(names.BACKEND_PORT)}
+                ),
+            ],
+            mounts={},
         )
 
     def reencryption(

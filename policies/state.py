@@ -43,7 +43,11 @@ def _most(resource: Resource, stack: Stack) -> float:
 
 
 _STATEFUL = ("Namespace", "PersistentVolumeClaim", "StatefulSet", "Cluster")
-_RENEWED = ("skillflaw:app:InClusterCache", "skillflaw:app:OperatedDatabase")
+_RENEWED = (
+    "skillflaw:app:InClusterCache",
+    "skillflaw:app:OperatedDatabase",
+    "skillflaw:app:VersionedPassword",
+)
 """Components that take a password made again for the one that counts, so it locks nothing up."""
 
 

@@ -26,6 +26,8 @@ class Live:
     """The last generation of them that may be deleted."""
     key_rotations: int = 0
     """How often the key was rotated."""
+    password_versions: Collection[str] = ()
+    """Paths of the stack file that named a version of a password."""
     released: Collection[str] = ()
     """Components whose objects the next `up` leaves in the cluster where it no longer declares them."""
 
@@ -60,5 +62,6 @@ def read_live() -> Live:
                 key_generation=int(outputs.get("keyGeneration", outputs.get("generatedKey", False))),
                 keys_given_up=int(outputs.get("keysGivenUp", 0)),
                 key_rotations=int(outputs.get("keyRotations", 0)),
+                password_versions=outputs.get("passwordVersions", ()),
                 released=outputs.get("released", ()),
             )

@@ -491,6 +491,9 @@ class InClusterDatabase(Identity, frozen=True):
     """StorageClass; the cluster's default when left out. Frozen after the first `up`."""
     existing_claim: Name | None = None
     """A claim that exists; then the stack creates none. PostgreSQL starts empty on an empty one."""
+    password_version: Version | None = None
+    """Any word; another one makes another user and password for the application, and ends those before once nobody uses
+    them."""
     resources: DatabaseResources = DatabaseResources()
     """Requests and limits."""
 
@@ -672,6 +675,9 @@ class InClusterCache(Identity, frozen=True):
 
     memory: Memory = "256Mi"
     """Memory limit of the container; Redis evicts at 75 % of it."""
+    password_version: Version | None = None
+    """Any word; another one makes another user and password for the application, and ends those before once nobody uses
+    them. Redis 6.2 or newer."""
     resources: CacheResources = CacheResources()
     """Requests and limits next to `memory`."""
 
@@ -776,12 +782,15 @@ class SecretKey(Section, frozen=True):
 
 
 class Superuser(Section, frozen=True):
-    """The first administrator, created once. Later changes here do not change the account."""
+    """The first administrator, created once. Later only a version gives the account another password."""
 
     username: Annotated[str, Meta(pattern=r"^[-._@a-zA-Z0-9]+$", max_length=150)] = "skillflaw"
     """Login name."""
     password: SecretRef | None = None
-    """The password in a Secret that exists; generated when left out."""
+    """The password in a Secret that exists; generated when left out. With a `version`, an account that exists is given it
+    too."""
+    password_version: Version | None = None
+    """Any word; another one generates another password and gives it to the account."""
 
 
 class BackupResources(Resources, frozen=True):

@@ -11,6 +11,12 @@ API = {"edge-api"}
 UI = {"frontend", "frontend-service", "frontend-account", "frontend-budget", "network-frontend", "edge-app"}
 DOCS = {"docs", "docs-service", "docs-account", "network-docs", "edge-docs"}
 
+LOGIN_JOBS = {
+    *("logins", "logins-before", "logins-account"),
+    *("network-logins", "network-postgresql", "network-redis"),
+}
+"""Objects by which servers learn another login, and policies that let its Jobs ask them."""
+
 ELSEWHERE = "https://skillflaw.example.com"
 """Origin that a web UI proxies to when the stack has no API host of its own."""
 
@@ -140,6 +146,21 @@ EDITS = {
         {"cache", "cache-secret", "bootstrap", "backend"},
     ),
     "a bigger volume": ({"storage.size": "4Gi"}, {"storage-claim"}),
+    "another password for the database": (
+        {"database.inCluster.passwordVersion": "2"},
+        LOGIN_JOBS
+        | {"database-login-password", "database-login-secret", "database-login-now"}
+        | {"bootstrap-key", "bootstrap", "backend", "backup"},
+    ),
+    "another password for the cache": (
+        {"cache.inCluster.passwordVersion": "2"},
+        LOGIN_JOBS
+        | {"cache-login-password", "cache-login-secret", "cache-login-now", "bootstrap", "backend"},
+    ),
+    "another password for the superuser": (
+        {"superuser.passwordVersion": "2"},
+        {"superuser-login-password", "superuser-secret", "bootstrap", "backend"},
+    ),
     "a bigger database": ({"database.inCluster.size": "4Gi"}, {"database-claim"}),
     "backups in a bucket": (
         {
@@ -305,6 +326,7 @@ VALUES: dict[str, dict[str, Any]] = {
                 "gid": 23008,
                 "size": "711Gi",
                 "className": "some-database-class",
+                "passwordVersion": "word-ten",
                 "resources": _resources(74),
             },
             "maxConnections": 9311,
@@ -317,6 +339,7 @@ VALUES: dict[str, dict[str, Any]] = {
                 "uid": 23009,
                 "gid": 23010,
                 "memory": "777Mi",
+                "passwordVersion": "word-eleven",
                 "resources": {
                     side: {key: value for key, value in given.items() if key != "memory"}
                     for side, given in _resources(77).items()
@@ -325,7 +348,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "storage": {"size": "712Gi", "className": "some-storage-class"},
         "secretKey": {"acceptLoss": "00112233445566ff"},
-        "superuser": {"username": "some-admin"},
+        "superuser": {"username": "some-admin", "passwordVersion": "word-twelve"},
         "monitoring": {
             "metrics": {"interval": "4711s", "labels": {"some/metrics-label": "some-metrics-value"}},
             "rules": {"labels": {"some/rules-label": "some-rules-value"}},

@@ -9,7 +9,7 @@ from typing import Any
 from detection.scrub import scrubbed
 from operations.review import mask
 from operations.review.given_up import given_up
-from operations.review.kinds import holds_state, loses
+from operations.review.kinds import holds_state, loses, makes_password
 from operations.review.preview import UNKNOWN, UNTOUCHED, Preview, Step, at
 from operations.review.rolls import ONE_BY_ONE, how, reasons, rolls_pods
 from operations.review.safe import Leaf, harmless, leaves, renamed, unsafe
@@ -122,6 +122,9 @@ def attention(
         if step.old and step.old.protect and step.new and not step.new.protect and holds_state(step):
             yield _said(f"takes the protection from {step.name}")
     for step in steps:
+        if makes_password(step):
+            yield _said(f"makes another password, and ends the one before: {step.logical_name}")
+    for step in steps:
         if rolls_pods(step) and how(step) != ONE_BY_ONE:
             line = f"interrupts {step.name}: its pods leave before their successors start"
             yield Concern(line, (f"{line}: {'; '.join(reasons(step, versions))}",))
@@ -135,7 +138,7 @@ def _properties(steps: Sequence[Step], lost: Collection[Step], words: Words) -> 
     objects: dict[str, list[str]] = {}
     for step in steps:
         forcing = {change.path for change in step.changes if change.forces} if step in lost else set()
-        for leaf in unsafe(step, names) if step.old and step.new else ():
+        for leaf in unsafe(step, names) if step.old and step.new and not makes_password(step) else ():
             if leaf.path in forcing:
                 # Shown with what is lost.
                 yield Concern("", (f"{step.name}: {words.leaf(step, leaf)}",))

@@ -9,7 +9,10 @@ HOLDS_STATE = {"Namespace", "PersistentVolume", "PersistentVolumeClaim", "Statef
 
 KEEPS_NOTHING = "skillflaw:app:InClusterCache"
 """A component whose generated password locks nothing up: what it holds is gone with every restart."""
-RENEWED = frozenset({KEEPS_NOTHING, "skillflaw:app:OperatedDatabase"})
+LOGIN = "skillflaw:app:Login"
+"""A component whose Secrets a server learns before anybody reads them."""
+VERSIONED_PASSWORD = "skillflaw:app:VersionedPassword"  # noqa: S105 - a component's type
+RENEWED = frozenset({KEEPS_NOTHING, LOGIN, "skillflaw:app:OperatedDatabase", VERSIONED_PASSWORD})
 """Components that take a password made again for the one that counts."""
 
 VERSIONED = {"ConfigMap", "Secret", "Job"}
@@ -42,4 +45,15 @@ def is_version(step: Step, lost: Collection[str]) -> bool:
     A Secret that carries a generated value is one as long as the value stays, so its generator is not in `lost`.
     """
     renewed = holds_state(step) and generators(step) & set(lost)
-    return step.op == "replace" and step.kind in VERSIONED and step.named_by_content and not renewed
+    named = step.named_by_content or LOGIN in step.owners
+    return step.op == "replace" and step.kind in VERSIONED and named and not renewed
+
+
+def makes_password(step: Step) -> bool:
+    """Whether a password is made that takes the place of one before it."""
+    again = loses(step) and step.op != "delete"
+    return (
+        step.type.startswith("random:")
+        and not holds_state(step)
+        and (again or (step.op == "create" and VERSIONED_PASSWORD in step.owners))
+    )

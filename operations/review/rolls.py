@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detection.scrub import scrubbed
-from operations.review.kinds import generators
+from operations.review.kinds import VERSIONED_PASSWORD, generators
 from operations.review.preview import UNKNOWN, Step, at, parts
 
 ROLLED = {"Deployment", "StatefulSet", "DaemonSet"}
@@ -78,5 +78,6 @@ def _image(reference: Any) -> str:
 def _new_version(version: Step) -> str:
     paths = [parts(change.path) for change in version.changes]
     keys = [str(path[1]) for path in paths if path[:1] in (["data"], ["stringData"]) and len(path) > 1]
-    same = " (same generated value)" if generators(version) else ""
+    made = generators(version)
+    same = " (same generated value)" if made and not any(VERSIONED_PASSWORD in urn for urn in made) else ""
     return f"new version of {version.name}{same}: {', '.join(keys) or 'its data'}"

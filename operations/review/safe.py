@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from operations.review.kinds import KEEPS_NOTHING, VERSIONED
+from operations.review.kinds import KEEPS_NOTHING, LOGIN, VERSIONED
 from operations.review.preview import UNKNOWN, Step, at, joined, parts
 
 Key = str | int
@@ -296,17 +296,38 @@ REFERENCES = {
     "secret": SECRET,
 }
 
+LOGINS = "skillflaw:app:Logins"
 Renamed = Mapping[tuple[str, str], str]
 """The new name of a ConfigMap or Secret of the stack, by its kind and the name it has now."""
 
 
 def renamed(steps: Iterable[Step]) -> Renamed:
     """The names that objects get which are replaced by a version of themselves."""
+    steps = list(steps)
     return {
-        (kind_of(step), str(at(step.before, "metadata", "name"))): str(at(step.after, "metadata", "name"))
-        for step in steps
-        if step.op == "replace" and kind_of(step) in (CONFIG_MAP, SECRET)
+        **{
+            (kind_of(step), str(at(step.before, "metadata", "name"))): str(at(step.after, "metadata", "name"))
+            for step in steps
+            if step.op == "replace" and kind_of(step) in (CONFIG_MAP, SECRET)
+        },
+        **{(SECRET, old): new for step in steps if step.op == "create" for old, new in _logins(step)},
     }
+
+
+def _logins(step: Step) -> Iterator[tuple[str, str]]:
+    """The Secret that a server was made with and that of its first login, by the Job in which it learns the second."""
+    if kind_of(step) != JOB or LOGINS not in step.owners:
+        return
+    containers = at(step.after, "spec", "template", "spec", "containers")
+    for container in containers if isinstance(containers, list) else ():
+        rows = at(container, "env")
+        read = {
+            at(row, "name"): at(row, "valueFrom", "secretKeyRef", "name")
+            for row in (rows if isinstance(rows, list) else ())
+        }
+        old, new = read.get("INITIAL_URL"), read.get("PASSWORD")
+        if isinstance(old, str) and isinstance(new, str) and old != UNKNOWN:
+            yield old, new
 
 
 def follows(kind: str, old: Any, new: Any, names: Renamed) -> bool:
@@ -349,7 +370,11 @@ def _is_new_version(step: Step, kind: str, leaf: Leaf) -> bool:
         return True
     if kind == CONFIG_MAP and len(leaf.keys) == 2 and leaf.keys[0] == "data":
         return _setting(leaf.keys[1], leaf.old, leaf.new)
-    return kind == SECRET and KEEPS_NOTHING in step.owners and leaf.keys[0] in ("data", "stringData")
+    return (
+        kind == SECRET
+        and not {KEEPS_NOTHING, LOGIN}.isdisjoint(step.owners)
+        and leaf.keys[0] in ("data", "stringData")
+    )
 
 
 # --- what may come into being -------------------------------------------------------------------

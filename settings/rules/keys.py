@@ -1,11 +1,11 @@
-"""Secret keys: which one is in use, and which ones stay for what they still open."""
+"""Secret keys: which one is in use, and which ones stay for what they still open; and who rotates a password."""
 
 from collections.abc import Iterator
 
 from settings.live import Live
 from settings.problems import Problem
 from settings.rules.registry import rule
-from settings.sections import Backup, Protection, SecretKey
+from settings.sections import Backup, Protection, SecretKey, Superuser
 
 GENERATION = "secretKey.generated.generation"
 GIVE_UP = "secretKey.generated.giveUp"
@@ -19,6 +19,17 @@ def existing_key_has_a_version(secret_key: SecretKey) -> Iterator[Problem]:
             found="nothing, so a new key in the same Secret would reach no pod",
             allowed="any word that changes with the key",
             remedy="write a version, e.g. the date the key was made",
+        )
+
+
+@rule
+def password_has_one_version(superuser: Superuser) -> Iterator[Problem]:
+    if superuser.password and superuser.password_version is not None:
+        yield Problem(
+            path="superuser.passwordVersion",
+            found=f"a word about a generated password, next to Secret {superuser.password.secret_name}",
+            allowed="one version: this one of a generated password, or superuser.password.version",
+            remedy="write the word in superuser.password.version, and remove superuser.passwordVersion",
         )
 
 

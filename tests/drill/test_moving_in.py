@@ -50,10 +50,7 @@ def test_every_row_moves_the_application_follows_and_the_old_database_stays(stac
     own = f"--namespace={NAME}"
     stack.up()
     old = ("exec", "postgresql-0", own, "--", "sh", "-c")
-    login = "PGPASSWORD=$(cat $POSTGRES_PASSWORD_FILE) "
-    psql = (
-        login + 'psql --host=127.0.0.1 --username=skillflaw --tuples-only --no-align --command="$0" skillflaw'
-    )
+    psql = 'psql --username=skillflaw --tuples-only --no-align --command="$0" skillflaw'
     # In a schema of its own: the application does not start next to a table that it does not know.
     kubectl(*old, psql, "CREATE SCHEMA drill")
     kubectl(*old, psql, "CREATE TABLE drill.marked AS SELECT generate_series(1, 1000) AS number")
@@ -75,10 +72,7 @@ def test_every_row_moves_the_application_follows_and_the_old_database_stays(stac
         "get", "clusters.postgresql.cnpg.io/database", own, "--output=jsonpath={.status.currentPrimary}"
     )
     command = [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"]
-    dump = (
-        login
-        + "pg_dump --host=127.0.0.1 --username=skillflaw --format=custom --no-owner --no-privileges skillflaw"
-    )
+    dump = "pg_dump --username=skillflaw --format=custom --no-owner --no-privileges skillflaw"
     into = ("exec", "--stdin", primary, own, "--container=postgres", "--")
     restore = (
         "pg_restore", "--dbname=skillflaw", "--role=skillflaw", "--no-owner", "--no-privileges", "--exit-on-error",

@@ -67,7 +67,7 @@ def state(program: Program, declared: Declared) -> dict[str, Any]:
 def _op(old: Declared, new: Declared) -> str:
     if old.kind in FORCE_NEW:
         return "update" if identity(old.kind, old.inputs) == identity(new.kind, new.inputs) else "replace"
-    return "replace" if old.kind in ("ConfigMap", "Secret", "Job") else "update"
+    return "replace" if old.kind in ("ConfigMap", "Secret", "Job", "RandomPassword") else "update"
 
 
 def _masked(value: Any) -> Any:

@@ -49,12 +49,14 @@ def test_what_holds_state_defaults_to_the_stack_files_defaults():
     assert arguments.secret_key(file, "ns", live) == SecretKeyArgs(
         namespace="ns", generations=range(1, 2), old_generations=[], given_up=[]
     )
-    assert arguments.superuser(file, "ns") == SuperuserArgs(namespace="ns")
+    assert arguments.superuser(file, "ns", live) == SuperuserArgs(namespace="ns")
     assert arguments.storage(file, "ns") == StorageArgs(namespace="ns")
-    assert arguments.database(file, "ns") == InClusterDatabaseArgs(
+    assert arguments.database(file, "ns", live) == InClusterDatabaseArgs(
         workload=workload("postgres", database.RESOURCES)
     )
-    assert arguments.cache(file, "ns") == InClusterCacheArgs(workload=workload("redis", cache.RESOURCES))
+    assert arguments.cache(file, "ns", live) == InClusterCacheArgs(
+        workload=workload("redis", cache.RESOURCES)
+    )
     assert arguments.protection(file, []) == ProtectionArgs(everything=[])
 
 
@@ -86,7 +88,8 @@ def test_an_autoscaler_defaults_to_the_stack_files_target():
 def test_backups_default_to_the_stack_files_defaults():
     file = settings(backup=sections.Backup(schedule="0 3 * * *"))
     live = Live(stack="o/p/s", frozen={})
-    assert arguments.backup(file, "ns", live, storage=ANY, database=URL, before_rotation=0) == BackupArgs(
+    given = {"storage": ANY, "database": URL, "after": (), "before_rotation": 0}
+    assert arguments.backup(file, "ns", live, **given) == BackupArgs(
         workload=workload("postgres", backup.RESOURCES),
         storage=ANY,
         database=URL,

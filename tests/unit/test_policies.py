@@ -897,11 +897,13 @@ def test_a_rule_for_peers_that_have_a_name_breaks_no_policy(direction, rule):
     assert violations(PRODUCTION, resources) == []
 
 
-def test_the_password_of_a_cache_locks_nothing_up_and_that_of_another_component_does():
+def test_a_password_of_a_cache_or_of_a_version_locks_nothing_up_and_that_of_another_component_does():
     password = Resource(type="random:index/randomPassword:RandomPassword", name="p", properties={})
     cache = replace(password, parent="skillflaw:app:InClusterCache")
+    version = replace(password, parent="skillflaw:app:VersionedPassword")
     backend = replace(password, parent="skillflaw:app:Backend")
-    assert [violations(PRODUCTION, [row]) != [] for row in (password, cache, backend)] == [True, False, True]
+    rows = (password, cache, version, backend)
+    assert [violations(PRODUCTION, [row]) != [] for row in rows] == [True, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,10 @@ REFUSED = {
         {"surfaces": {"api": {"host": "x.example.com"}, "app": {"host": "x.example.com"}}},
         "surfaces.app.host",
     ),
+    "password_has_one_version": (
+        {"superuser": {"password": {"secretName": "root", "key": "password"}, "passwordVersion": "2"}},
+        "superuser.passwordVersion",
+    ),
     "surfaces_have_an_edge": ({"edge": {"issuer": "letsencrypt"}}, "edge"),
     "ui_knows_its_backend": ({"surfaces": {"app": {"host": "app.example.com"}}}, "surfaces.app"),
     "exposed_surfaces_have_images": (
