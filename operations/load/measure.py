@@ -96,6 +96,7 @@ def step(asked: Asked, sender: Sender, users: int, seconds: int, requests: int) 
     """So many clients for a while, and what they took. Raises ProgramError when nothing could be sent."""
     watch = Watch(asked, seconds)
     sent = sender.send(users, seconds, requests, watch.look)
+    watch.look()
     return Step(
         users=users, sent=sent, backend=watch.backend, pods=watch.pods(), connections=watch.connections()
     )

@@ -14,7 +14,7 @@ from lab.mint import Minted
 from lab.process import wait_for
 from operations.load.measure import step
 from operations.load.measured import Sent, Step
-from operations.load.sender import Sender
+from operations.load.sender import EVERY_SECONDS, Sender
 from operations.load.watch import Watch
 from operations.status.asked import asked
 from settings.load import parse
@@ -50,17 +50,18 @@ def test_load_is_raised_within_its_bounds_and_ends_in_a_proposal_that_is_a_stack
     folder = tmp_path / "measured"
     done = operation(
         "lab", "load", f"--flow={minted.flow}", f"--api-key-file={minted.api_key_file}",
-        "--users=4", "--step-seconds=30", "--requests=2000", "--p95-seconds=20", "--json",
+        "--users=2", "--step-seconds=45", "--requests=2000", "--p95-seconds=20", "--json",
         f"--to={folder}", f"--ingress-address={REAL.nodes[0].address}", f"--ca-file={REAL.pki / 'ca.crt'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
-    assert [row["users"] for row in document["steps"]] == [1, 2, 4]
+    assert [row["users"] for row in document["steps"]] == [1, 2]
     assert sum(row["sent"]["requests"] for row in document["steps"]) <= 2000
     for row in document["steps"]:
         assert row["sent"]["failed"] == 0
-        assert row["sent"]["seconds"] < 60
-        assert {"postgresql-0", *row["backend"]} <= row["pods"].keys()
+        assert row["sent"]["seconds"] < 75
+        assert len(row["backend"]) == 2
+        assert set(row["backend"]) <= row["pods"].keys()
         assert 0 < row["connections"]["used"] < row["connections"]["most"] == 97
     assert parse(merged(stack_file("lab"), document["proposal"]), set()).backend.scale.most == 3
     assert document["proposal"] in (folder / "README.md").read_text()
@@ -111,9 +112,7 @@ def bare(kubectl) -> Iterator[Callable[[Minted], tuple[Sent, float | None]]]:
             with subprocess.Popen(
                 [*inside, sys.executable, "-c", SEND, json.dumps(given)], stdout=subprocess.PIPE, text=True
             ) as sending:
-                while sending.poll() is None:
-                    watch.look()
-                sent = msgspec.json.decode(sending.stdout.read(), type=Sent)
+                sent = msgspec.json.decode(watched(sending, watch), type=Sent)
             use = watch.pods()
         kubectl("delete", "pod", BARE, NAMESPACE, "--wait")
         return sent, use[BARE].cores if isinstance(use, dict) and BARE in use else None
@@ -152,6 +151,15 @@ def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
     assert alone.failed == 0, alone
     # The edge, the Service and the probes: seen at 1.0, on a machine that others use too.
     assert carried[1].sent.rate > 0.6 * alone.rate
+
+
+def watched(sending: subprocess.Popen[str], watch: Watch) -> str:
+    """What a sender says at its end, while the pods are looked at."""
+    while True:
+        try:
+            return sending.communicate(timeout=EVERY_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            watch.look()
 
 
 def write(row: Callable[..., None], records: bool, number: int, it: Step) -> None:

@@ -78,7 +78,8 @@ def test_a_failure_is_counted_with_its_reason_and_shows_no_key(sender, deploymen
 
 
 def test_a_redirect_is_a_failure_and_followed_nowhere(sender, deployment):  # noqa: F811
-    deployment.answers[RUN] = (302, "text/html", "")
+    deployment.answers["/elsewhere"] = deployment.answers[RUN]
+    deployment.answers[RUN] = (302, "text/html", "", ("location", "/elsewhere"))
     sent = sender.send(1, 60, 2, lambda: None)
     assert (sent.requests, sent.failed) == (2, 2)
 
@@ -110,10 +111,13 @@ def authority(file: Path, certificates: list[bytes]) -> Path | None:
     return file if certificates else None
 
 
-def test_options_of_the_operators_own_for_locust_change_nothing(sender, monkeypatch, tmp_path):
-    monkeypatch.setenv("LOCUST_USERS", "not a number")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".locust.conf").write_text("users = not a number\n")
+@pytest.mark.parametrize("where", ["environment", "home"])
+def test_options_of_the_operators_own_for_locust_change_nothing(sender, monkeypatch, tmp_path, where):
+    if where == "environment":
+        monkeypatch.setenv("LOCUST_TAGS", "of-no-task")
+    else:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".locust.conf").write_text("tags = of-no-task\n")
     assert sender.send(1, 60, 2, lambda: None).requests == 2
 
 
