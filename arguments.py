@@ -235,6 +235,7 @@ def runtime(
         origins=(f"https://{browsers.host}" if browsers else "http://localhost:7860",),
         probes=Probes(**msgspec.structs.asdict(own.probes)),
         longest_flow_seconds=own.longest_flow_seconds,
+        records=settings.records,
         metrics=settings.monitoring.metrics is not None,
         env=own.env,
         secret_env={name: _reference(row) for name, row in own.secret_env.items()},

@@ -142,6 +142,8 @@ class RuntimeArgs:
     """Paths the kubelet asks."""
     longest_flow_seconds: int = 300
     """The longest flow that nothing may cut, in seconds."""
+    records: bool = True
+    """Whether each run leaves its transactions and vertex builds in the database."""
     metrics: bool = False
     """Whether each process answers scrapes, on a port of its own."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -404,6 +406,7 @@ def _files(volume: str, files: Mapping[str, SecretKeyRef]) -> k8s.core.v1.Volume
 
 
 def _environment(args: RuntimeArgs) -> dict[str, str]:
+    records = str(args.records).lower()
     owned = {
         "SKILLFLAW_CACHE_TYPE": "redis" if args.cache else "async",
         "SKILLFLAW_CONFIG_DIR": CONFIG_DIR,
@@ -425,6 +428,8 @@ def _environment(args: RuntimeArgs) -> dict[str, str]:
         "SKILLFLAW_PORT": str(names.BACKEND_PORT),
         KEY_FILE_VARIABLE: KEY_FILE,
         "SKILLFLAW_SUPERUSER": args.superuser.username,
+        "SKILLFLAW_TRANSACTIONS_STORAGE_ENABLED": records,
+        "SKILLFLAW_VERTEX_BUILDS_STORAGE_ENABLED": records,
         # Otherwise anyone who knows a flow's name runs it as its owner.
         "SKILLFLAW_WEBHOOK_AUTH_ENABLE": "true",
         # By default uvicorn waits for open streams without limit, until the kubelet kills it.

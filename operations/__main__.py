@@ -157,6 +157,83 @@ def diagnose(
 
 
 @app.command()
+def load(
+    stack: StackName,
+    flow: Annotated[
+        str, typer.Option(help="Id or alias of the flow that is run, with Chat Input and Output.")
+    ],
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="File with an API key; otherwise SKILLFLAW_API_KEY.")
+    ] = None,
+    users: Annotated[
+        int, typer.Option(min=1, max=512, help="Most clients at a time; steps are 1, 2, 4, … up to it.")
+    ] = 32,
+    step_seconds: Annotated[
+        int, typer.Option(min=20, max=600, help="Duration of a step; flows under way then come to their end.")
+    ] = 60,
+    requests: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Most requests of all steps together.")
+    ] = 50_000,
+    p95_seconds: Annotated[
+        float, typer.Option(min=0.01, max=120, help="The goal: 95 of 100 requests take no longer.")
+    ] = 2.0,
+    failed_percent: Annotated[float, typer.Option(min=0, max=100, help="The goal: no more fail.")] = 1.0,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to make for page and plots; otherwise load-STACK-TIME in this one."),
+    ] = None,
+    ingress_address: Annotated[
+        str | None, typer.Option(help="Address the stack's hosts lead to, instead of what DNS says.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="The only authority trusted for the stack's hosts (PEM).")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the measurement, for programs.")] = False,
+) -> None:
+    """Raises the load on the stack's public host step by step until the goal is broken, and proposes what fits.
+
+    Each request runs the flow as the key's owner, at the cost of whatever the flow calls. A Ctrl-C leaves the page too.
+
+    Exit codes: 0, written, with a proposal; 1, written without one; 2, it could not begin.
+    """
+    from operations.load import page
+    from operations.load.measure import measure, public, rising
+    from operations.load.measured import Goal
+    from operations.load.measured import as_json as document
+    from operations.load.proposal import fragment
+    from operations.load.sender import Sender
+
+    def say(words: str) -> None:
+        typer.echo(words, err=True)
+
+    with refusal(f"cannot load {stack}"), asking(stack) as asked:
+        origin = public(asked.outputs)
+        key = _secret("SKILLFLAW_API_KEY", api_key_file)
+        sender = Sender(origin=origin, flow=flow, key=key, address=ingress_address, ca_file=ca_file)
+        sender.check()
+        folder = to or Path(f"load-{stack.rpartition('/')[2]}-{asked.now:%Y%m%dT%H%M%S}")
+        folder.mkdir()
+        counts = rising(users)
+        say(
+            f"loading {stack} (namespace {asked.outputs.namespace}): flow {flow} through {origin}\n"
+            f"  {len(counts)} steps of {step_seconds} s with {', '.join(map(str, counts))} clients at a time;"
+            f" at most {requests} requests, about {len(counts) * step_seconds / 60:.0f} min\n"
+            f"  ends at the first step with a p95 above {p95_seconds:g} s or more than {failed_percent:g} % failures;"
+            " messages of the flow stay in sessions load-…"
+        )
+        goal = Goal(p95_seconds=p95_seconds, failed_percent=failed_percent)
+        found = measure(asked, sender, goal, users=users, seconds=step_seconds, requests=requests, say=say)
+        written = page.write(found, folder)
+    say(f"{found.ended}.\n{written}")
+    proposed = fragment(found)
+    if json_:
+        typer.echo(document(found, proposal=proposed))
+    else:
+        typer.echo(proposed or "nothing is proposed: see the page", nl=not proposed)
+    raise typer.Exit(0 if proposed else 1)
+
+
+@app.command()
 def preflight(stack: NewStackName) -> None:
     """Before `pulumi up`: everything that the stack refers to and its cluster lacks, by reading only.
 

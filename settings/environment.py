@@ -36,6 +36,8 @@ OWNED_ENV = frozenset(
         "SKILLFLAW_SECRET_KEY_FILE",
         "SKILLFLAW_SUPERUSER",
         "SKILLFLAW_SUPERUSER_PASSWORD",
+        "SKILLFLAW_TRANSACTIONS_STORAGE_ENABLED",
+        "SKILLFLAW_VERTEX_BUILDS_STORAGE_ENABLED",
         "SKILLFLAW_WEBHOOK_AUTH_ENABLE",
         "SKILLFLAW_WORKERS",
         "UVICORN_HOST",
@@ -56,6 +58,7 @@ _SECTIONS = {
     "PROMETHEUS_.+": "monitoring.metrics",
     "SECRET_KEY(_FILE)?": "secretKey.existing",
     "SUPERUSER(_PASSWORD)?": "superuser",
+    "(TRANSACTIONS|VERTEX_BUILDS)_STORAGE_ENABLED": "backend.records",
     "WORKERS|WEB_CONCURRENCY": "backend.scale",
     "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "backend.longestFlowSeconds",
 }

@@ -430,6 +430,11 @@ class Backend(Application, frozen=True):
     """How long a leaving pod still accepts requests while proxies learn that it leaves, in seconds."""
     probes: Probes = Probes()
     """Paths the kubelet asks."""
+    records: bool | None = None
+    """Whether each run leaves its transactions and vertex builds in the database: inputs and outputs of every component, by
+    which the UI shows a flow's logs and its last results. They cost a third of what a pod can do (docs/sizing.md). Left out:
+    false where an API's host is the only way in and does not open `management`, by which alone they are read. Messages and
+    the log are kept either way, and nothing that was stored is deleted."""
 
 
 class BootstrapResources(Resources, frozen=True):
@@ -987,3 +992,11 @@ class Settings(Section, frozen=True, kw_only=True):
     network: Network = Network()
     monitoring: Monitoring = Monitoring()
     protection: Protection = Protection()
+
+    @property
+    def records(self) -> bool:
+        """Whether runs leave records: as the file says, otherwise unless nobody could read them."""
+        if self.backend.records is not None:
+            return self.backend.records
+        api, inside = self.surfaces.api, self.network.callers or not self.network.policies
+        return bool(self.surfaces.app or inside or not api or "management" in api.allow)

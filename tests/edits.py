@@ -96,6 +96,7 @@ EDITS = {
         {"backend-account"},
     ),
     "more memory for the backend": ({"backend.resources.limits.memory": "5Gi"}, {"bootstrap", "backend"}),
+    "no records of runs": ({"backend.records": False}, CONFIG),
     "another probe path": ({"backend.probes": {"readiness": "/health"}}, {"backend"}),
     "no documentation": ({"surfaces.docs": None}, DOCS),
     "no web UI": ({"surfaces.app": None}, UI | CONFIG),
@@ -544,6 +545,7 @@ ARCHIVED: dict[str, Any] = {
 CHOICES: dict[str, dict[str, Any]] = {
     "namespace.create": {"namespace.create": False},
     "backend.readOnlyRoot": {"backend.readOnlyRoot": False},
+    "backend.records": {"backend.records": False},
     "frontend.readOnlyRoot": {"frontend.readOnlyRoot": False},
     "docs.readOnlyRoot": {"docs.readOnlyRoot": False},
     "images.pullPolicy": {"images.pullPolicy": "Always"},

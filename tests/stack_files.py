@@ -1,5 +1,6 @@
 """The committed stack files, as the rings read them."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,19 @@ def section(config: dict[str, Any], path: str) -> dict[str, Any]:
     for key in filter(None, path.split(".")):
         holder = holder.setdefault(key, {})
     return holder
+
+
+def merged(config: dict[str, Any], proposed: str) -> dict[str, Any]:
+    """A stack file with a fragment in it, as an operator writes it there."""
+    config = copy.deepcopy(config)
+
+    def into(holder: dict[str, Any], more: dict[str, Any]) -> None:
+        for key, value in more.items():
+            if isinstance(value, dict) and isinstance(holder.get(key), dict) and key != "scale":
+                into(holder[key], value)
+            else:
+                holder[key] = value
+
+    for name, section in yaml.safe_load(proposed).items():
+        into(config.setdefault(name.removeprefix("skillflaw:"), {}), section)
+    return config

@@ -64,6 +64,10 @@ class Asked:
         self.kubectl: Kubectl = found.kubectl
         self.now = datetime.now(UTC)
 
+    def again(self) -> "Asked":
+        """The same stack, with nothing read of its cluster yet."""
+        return Asked(self.stack, self.outputs, self.state, Found(self.kubectl))
+
     @property
     def declared(self) -> list[Object]:
         """Kubernetes objects of the state, as they were declared."""

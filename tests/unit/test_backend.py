@@ -216,6 +216,43 @@ def test_what_only_the_upstream_knows_can_be_overridden_and_the_rest_is_owned():
     assert environment(changed)["MINE"] == "1"
 
 
+API = {"host": "api.skillflaw.test"}
+ONLY_AN_API = {"surfaces": {"api": API}}
+STORED = ("SKILLFLAW_TRANSACTIONS_STORAGE_ENABLED", "SKILLFLAW_VERTEX_BUILDS_STORAGE_ENABLED")
+
+
+def records(**sections) -> str:
+    """What both variables say."""
+    (word,) = {environment(lab(**sections))[name] for name in STORED}
+    return word
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        ONLY_AN_API | {"surfaces": {"api": API | {"allow": ["run", "management"]}}},
+        ONLY_AN_API | {"network": {"edge": [{"namespace": "traefik"}], "callers": [{"namespace": "shop"}]}},
+        ONLY_AN_API | {"network": {"policies": False}},
+        {"surfaces": {"docs": {"host": "docs.skillflaw.test"}}},
+    ],
+    ids=["UI", "management", "callers", "no policies", "no API"],
+)
+def test_runs_leave_records_wherever_somebody_may_read_them(sections):
+    assert records(**sections) == "true"
+
+
+@pytest.mark.parametrize("more", [{}, {"docs": {"host": "docs.skillflaw.test"}}])
+def test_an_api_that_opens_no_path_to_records_keeps_none(more):
+    assert records(surfaces={"api": API} | more) == "false"
+
+
+@pytest.mark.parametrize("word", [True, False])
+@pytest.mark.parametrize("sections", [{}, ONLY_AN_API], ids=["UI", "only an API"])
+def test_the_stack_file_decides_about_records_whoever_may_read_them(sections, word):
+    assert records(backend={"records": word}, **sections) == str(word).lower()
+
+
 def test_browsers_may_call_from_exactly_the_public_host():
     assert environment(lab())["SKILLFLAW_CORS_ORIGINS"] == "https://app.skillflaw.test"
     api = {"api": {"host": "api.skillflaw.test"}}

@@ -39,6 +39,8 @@ def test_what_the_program_owns_is_refused_in_any_case(name, protected):
         ("LANGFLOW_AUTO_LOGIN", "write SKILLFLAW_AUTO_LOGIN"),
         ("LANGFLOW_LOG_LEVEL", "write SKILLFLAW_LOG_LEVEL"),
         ("LANGFLOW_WORKERS", "remove it; backend.scale decides it"),
+        ("LANGFLOW_VERTEX_BUILDS_STORAGE_ENABLED", "remove it; backend.records decides it"),
+        ("SKILLFLAW_TRANSACTIONS_STORAGE_ENABLED", "remove it; backend.records decides it"),
     ],
 )
 def test_the_upstreams_prefix_is_refused_with_the_spelling_that_is_meant(name, remedy):

@@ -62,15 +62,17 @@ exit 1
 
 @pytest.fixture
 def deployment():
-    """A server whose `answers` are path → (status, type, body); to any other path it repeats the key."""
+    """A server whose `answers` are path → (status, type, body, further headers); to any other path it repeats the key."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.rfile.read(int(self.headers.get("content-length", 0)))
             repeated = (500, "text/plain", f"{self.path} with key {self.headers.get('x-api-key')}")
-            status, kind, body = self.server.answers.get(self.path.partition("?")[0], repeated)
+            status, kind, body, *more = self.server.answers.get(self.path.partition("?")[0], repeated)
             self.send_response(status)
             self.send_header("content-type", kind)
+            for header in more:
+                self.send_header(*header)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body.encode())

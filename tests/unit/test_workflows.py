@@ -13,6 +13,7 @@ import yaml
 from operations import drift
 from operations.__main__ import app
 from operations.diagnose import archive
+from operations.load.watch import METRICS
 from operations.status.asked import PATHS
 from tests.edits import EDITS, VALUES, edited
 from tests.stack_files import stack_file
@@ -354,6 +355,7 @@ def test_the_documented_roles_let_status_and_diagnose_read_everything_that_they_
     asked |= {("", resource) for resource in ("events", "nodes", "pods", "secrets")}
     assert {(*kind, "list") for kind in asked} <= given
     assert {("", "pods/exec", "create"), ("", "pods/log", "get")} <= given
+    assert (*METRICS.split("/")[2:3], "pods", "get") in given
 
 
 def test_what_any_branch_may_use_reads_no_secret_and_writes_nothing():
