@@ -432,7 +432,8 @@ class Backend(Application, frozen=True):
     """Paths the kubelet asks."""
     records: bool | None = None
     """Whether each run leaves its transactions and vertex builds in the database: inputs and outputs of every component, by
-    which the UI shows a flow's logs and its last results. They cost a third of what a pod can do (docs/sizing.md). Left out:
+    which the UI shows a flow's logs and its last results. They cost a quarter to a third of what a pod can do
+    (docs/sizing.md). Left out:
     false where an API's host is the only way in and does not open `management`, by which alone they are read. Messages and
     the log are kept either way, and nothing that was stored is deleted."""
 
