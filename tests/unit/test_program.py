@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from outputs import Outputs
-from tests.edits import PROTECTED
+from tests.edits import PROTECTED, edited
 from tests.stack_files import stack_file, with_new_spellings
 from tests.unit.force_new import FORCE_NEW, identity
 from tests.unit.recorder import (
@@ -192,23 +192,43 @@ def every(value, key: str) -> list:
     return [hit for item in value for hit in every(item, key)] if isinstance(value, list) else []
 
 
+def wanted(spec, key: str) -> list:
+    """References under a key that a pod does not start without."""
+    return [it for it in every(spec, key) if not it.get("optional")]
+
+
 def test_every_name_a_pod_mentions_is_declared(lab):
     for name, spec in lab.pods.items():
         for reference in every(spec, "configMapRef"):
             assert reference["name"] in named(lab, "ConfigMap"), name
-        for reference in every(spec, "secretKeyRef"):
+        for reference in wanted(spec, "secretKeyRef"):
             assert reference["name"] in named(lab, "Secret"), name
-        assert set(every(spec, "secretName")) <= named(lab, "Secret"), name
+        assert {it["secretName"] for it in wanted(spec, "secret")} <= named(lab, "Secret"), name
         assert set(every(spec, "claimName")) <= named(lab, "PersistentVolumeClaim"), name
 
 
 def test_every_key_a_pod_mentions_is_in_its_secret(lab):
     keys = {lab.names[secret.urn]: set(plain(secret.inputs["stringData"])) for secret in lab.of("Secret")}
     for name, spec in lab.pods.items():
-        for reference in every(spec, "secretKeyRef"):
+        for reference in wanted(spec, "secretKeyRef"):
             assert reference["key"] in keys[reference["name"]], name
-        for volume in every(spec, "secret"):
+        for volume in wanted(spec, "secret"):
             assert {item["key"] for item in volume["items"]} <= keys[volume["secretName"]], name
+
+
+def test_what_is_optional_is_declared_with_its_keys_where_a_password_has_a_version():
+    versions = {f"{section}.inCluster.passwordVersion": "2" for section in ("database", "cache")}
+    program = run(edited(versions))
+    keys = {program.names[it.urn]: set(plain(it.inputs["stringData"])) for it in program.of("Secret")}
+    asked = [
+        (it.get("name") or it["secretName"], key)
+        for spec in program.pods.values()
+        for it in [*every(spec, "secretKeyRef"), *every(spec, "secret")]
+        if it.get("optional")
+        for key in ([it["key"]] if "key" in it else [item["key"] for item in it["items"]])
+    ]
+    assert {name for name, _ in asked} == {"postgresql-login", "redis-login"}
+    assert all(key in keys[name] for name, key in asked)
 
 
 def test_every_mount_has_its_volume_and_every_volume_its_mount(lab):
