@@ -519,21 +519,30 @@ def prometheus(*rules, service="prometheus-operated:web", prefix="", **spec):
         running.answers["/apis/monitoring.coreos.com/v1/prometheuses"] = {
             "items": [{"metadata": {"name": "all", "namespace": "monitoring"}, "spec": spec}]
         }
-        running.answers[PROXY.format(service, prefix)] = {"data": {"groups": list(rules)}}
+        running.answers[PROXY.format(service, prefix)] = {"data": {"groups": [rule() for rule in rules]}}
 
     return change
 
 
 def loaded(*alerts, group="skillflaw-alerts", namespace="skillflaw", severity="critical"):
-    rule = {
-        "name": "SkillFlawRequestsFailing",
-        "labels": {"severity": severity, "namespace": namespace},
-        "alerts": [
-            {"state": state, "activeAt": ago(minutes=30), "annotations": {"summary": "Public requests fail"}}
-            for state in alerts
+    """A group of one rule, as Prometheus describes it when it is asked."""
+    return lambda: {
+        "name": group,
+        "rules": [
+            {
+                "name": "SkillFlawRequestsFailing",
+                "labels": {"severity": severity, "namespace": namespace},
+                "alerts": [
+                    {
+                        "state": state,
+                        "activeAt": ago(minutes=30),
+                        "annotations": {"summary": "Public requests fail"},
+                    }
+                    for state in alerts
+                ],
+            }
         ],
     }
-    return {"name": group, "rules": [rule]}
 
 
 @pytest.mark.parametrize(
