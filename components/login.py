@@ -23,6 +23,11 @@ def login_user(version: str) -> str:
     return f"skillflaw_{sha256(version.encode()).hexdigest()[:8]}"
 
 
+def login_script(component: str) -> str:
+    """The shell script that asks a server, with its action as the argument: `open` or `close`."""
+    return "".join((SCRIPTS / f"{part}.sh").read_text() for part in ("login", f"{component}_login"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoginArgs:
     """A version of the password, and the server that learns it."""
@@ -96,7 +101,7 @@ class Login(Component):
             component,
             self._args.workload.image,
             resources,
-            command=["sh", "-c", (SCRIPTS / f"{component}_login.sh").read_text(), "login.sh"],
+            command=["sh", "-c", login_script(component), "login.sh"],
             args=[action],
             env=[
                 SecretKeyRef(name=secret, key="password").env("PASSWORD"),

@@ -65,7 +65,7 @@ class OperatedDatabaseArgs:
     password_version: str | None = None
     """Any word; another one makes another password."""
     archive: ArchiveArgs | None = None
-    """Where every change is kept; None: nowhere."""
+    """The store that keeps every change; None: changes are not kept."""
     recovery: Recovery | None = None
     """What the database begins as; None: empty. It reads `archive`."""
     protect: bool = True

@@ -15,31 +15,8 @@ signs_in() {
     [ -n "$1" ] && echo PING | ask | grep -q '^PONG$'
 }
 
-new() {
-    signs_in "$LOGIN" "$PASSWORD"
-}
-
 known() {
     signs_in "${NOW_USER:-}" "${NOW_PASSWORD:-}" || signs_in default "${initial%%@*}"
-}
-
-either() {
-    new || known
-}
-
-# within WAY WORDS: the network opens to a new pod a moment after it starts.
-within() {
-    tries=1
-    until "$1"; do
-        [ "$tries" -lt "$TRIES" ] || refuse "$2"
-        tries=$((tries + 1))
-        sleep 2
-    done
-}
-
-refuse() {
-    echo "REFUSED: $*" >&2
-    exit 78
 }
 
 case $1 in

@@ -36,7 +36,7 @@ class Sender:
     flow: str
     key: str = field(repr=False)
     address: str | None = None
-    """Where the host leads to, instead of what DNS says."""
+    """Address that the host leads to, instead of what DNS says."""
     ca_file: Path | None = None
     """The only authority trusted, instead of the system's."""
 

@@ -44,11 +44,12 @@ def _rules(asked: Asked, prometheus: Object) -> list[Object]:
     answer = asked.found.read(path)
     if answer is None:
         raise ProgramError(f"{path}: nothing is there")
+    groups = _groups(asked)
     return [
         rule
         for group in answer["data"]["groups"]
         for rule in group["rules"]
-        if group["name"] in _groups(asked) and at(rule, "labels", "namespace") == asked.outputs.namespace
+        if group["name"] in groups and at(rule, "labels", "namespace") == asked.outputs.namespace
     ]
 
 

@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
-from components.login import login_user
+from components.login import login_script, login_user
 from lab.images import build
 from lab.process import wait_for
-from tests.lab.sandbox import SCRIPTS, Sandbox, sandbox
+from tests.lab.sandbox import Sandbox, sandbox
 
 USERS = [login_user(version) for version in ("one", "two", "three")]
 
@@ -43,7 +43,7 @@ class Server:
         self.now: tuple[str, str] = ("", "")
 
     def script(self, action: str, user: str, password: str, wait: int = 0) -> subprocess.CompletedProcess:
-        text = (SCRIPTS / f"{self.name}_login.sh").read_text()
+        text = login_script(self.name)
         return self.machine.run(
             # psql asks a terminal for a password, and a pod has none.
             "setsid", "--wait", "sh", "-c", text, "login.sh", action,
