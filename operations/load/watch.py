@@ -32,13 +32,13 @@ class Watch:
         self._refused: Unknown | None = None
         self._connections: Known[Connections] = Unknown("the step ended before it was asked")
         self._asked_inside = False
-        living = self._asked.living()
+        staying = self._asked.staying()
         self._limits = {
-            pod["metadata"]["name"]: {key: _limit(pod, key) for key in ("cpu", "memory")} for pod in living
+            pod["metadata"]["name"]: {key: _limit(pod, key) for key in ("cpu", "memory")} for pod in staying
         }
         self.backend = tuple(
             pod["metadata"]["name"]
-            for pod in living
+            for pod in staying
             if at(pod, "metadata", "labels", "app") == asked.outputs.backend_service
         )
 

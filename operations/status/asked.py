@@ -97,6 +97,10 @@ class Asked:
         pods = self.found.own("pods")
         return [each for each in pods if at(each, "status", "phase") not in ("Succeeded", "Failed")]
 
+    def staying(self) -> list[Object]:
+        """Pods of the namespace that have not ended and are not about to: the others may be gone at the next look."""
+        return [each for each in self.living() if at(each, "metadata", "deletionTimestamp") is None]
+
     def run_in(self, pod: str, container: str, *words: str) -> str:
         """Output of a program that is executed in a container."""
         return self.kubectl.run("exec", pod, f"--container={container}", "--", *words)

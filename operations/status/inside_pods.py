@@ -20,7 +20,7 @@ def inside(asked: Asked) -> Inside:
     """What a pod of the backend says, a ready one if there is any."""
     serving = [
         each
-        for each in asked.living()
+        for each in asked.staying()
         if at(each, "metadata", "labels", "app") == asked.outputs.backend_service
         and any(row["name"] == BACKEND and "running" in row["state"] for row in containers(each))
     ]
@@ -51,7 +51,7 @@ def key(asked: Asked) -> Key:
 
 def mounted(asked: Asked) -> dict[str, tuple[str, str, str]]:
     """Pod, container and path by claim, for claims that a running pod mounts."""
-    pods = known(asked.living)
+    pods = known(asked.staying)
     mounted: dict[str, tuple[str, str, str]] = {}
     for pod in () if isinstance(pods, Unknown) else pods:
         claims = {

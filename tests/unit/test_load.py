@@ -307,6 +307,26 @@ def test_a_step_has_the_use_of_each_pod_with_its_limits(loaded):
     assert (step.cores, step.mib, step.milliseconds) == (1.0, 640, 100)
 
 
+def leave(*names):
+    def change(running):
+        for pod in running.pods:
+            if pod["metadata"]["name"] in names:
+                pod["metadata"]["deletionTimestamp"] = "2026-11-26T00:00:00Z"
+
+    return change
+
+
+def test_a_pod_that_leaves_is_no_part_of_a_step(loaded):
+    load, _, _ = loaded(sent(), users=1, cores={BACKEND[1]: 0.5}, change=[leave(BACKEND[0])])
+    assert load.steps[0].backend == BACKEND[1:]
+    assert load.steps[0].cores == 0.5
+
+
+def test_a_pod_that_leaves_is_asked_nothing(loaded):
+    load, _, _ = loaded(sent(), users=1, seconds=0, change=[leave(*BACKEND)])
+    assert "no pod of the backend runs" in load.steps[0].connections.why
+
+
 @pytest.mark.parametrize("window", ["30s", "1m0.5s", "59999ms"])
 def test_readings_that_began_before_the_step_count_for_nothing(loaded, window):
     load, _, _ = loaded(sent(), users=1, window=window)
