@@ -5,6 +5,7 @@ import pytest
 from lab import cluster, toolchain
 from lab.layout import Lab
 from lab.toolchain import Tools
+from tests import table
 
 
 def require(lab: Lab, command: str) -> None:
@@ -16,3 +17,18 @@ def require(lab: Lab, command: str) -> None:
 @pytest.fixture(scope="session")
 def tools() -> Tools:
     return toolchain.prepare(lambda words: None)
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> table.Say:
+    return table.say(request.config)
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> table.Row:
+    return table.row(request.config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in table.summary(config):
+        terminalreporter.write_line(line)

@@ -104,11 +104,11 @@ def test_slow_requests_closed_metrics_and_a_lost_database_each_fire_their_alert(
     kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=300s")
     with Traffic(hosts["api"].async_client, {"slow": (2, slowly(minted))}) as traffic:
         wait_for(lambda: watching.fires("SkillFlawScrapeFailing"), 840, "an alert that nothing is scraped")
-        row("the metrics port is closed", f"SkillFlawScrapeFailing after {time.monotonic() - began:.0f} s")
+        row("metrics port closed", also=f"SkillFlawScrapeFailing after {time.monotonic() - began:.0f} s")
         wait_for(lambda: watching.fires("SkillFlawRequestsSlow"), 300, "an alert that requests are slow")
         row(
             f"every flow takes {SLOW_SECONDS} s",
-            f"SkillFlawRequestsSlow after {time.monotonic() - began:.0f} s",
+            also=f"SkillFlawRequestsSlow after {time.monotonic() - began:.0f} s",
         )
     assert not traffic.failures, traffic.story
     assert "SkillFlawRequestsFailing" not in watching.alerts()
@@ -121,7 +121,11 @@ def test_slow_requests_closed_metrics_and_a_lost_database_each_fire_their_alert(
     kubectl("scale", "statefulset/postgresql", NAMESPACE, "--replicas=0")
     with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:
         wait_for(lambda: watching.fires("SkillFlawRequestsFailing"), 840, "an alert that requests fail")
-    row("the database is away", f"SkillFlawRequestsFailing after {time.monotonic() - began:.0f} s")
+    row(
+        "database away until an alert",
+        traffic,
+        also=f"SkillFlawRequestsFailing after {time.monotonic() - began:.0f} s",
+    )
     assert traffic.failures
     kubectl("scale", "statefulset/postgresql", NAMESPACE, "--replicas=1")
     kubectl("rollout", "status", "statefulset/postgresql", NAMESPACE, "--timeout=120s")

@@ -23,6 +23,7 @@ from tests.live.namespace import NAME, NAMESPACE, pods
 from tests.live.operate import operation
 from tests.live.stack import Stack
 from tests.stack_files import merged, stack_file
+from tests.table import Say
 
 __all__ = ["committed", "edited", "minted", "stack"]
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -123,7 +124,7 @@ def bare(kubectl) -> Iterator[Callable[[Minted], tuple[Sent, float | None]]]:
 
 @pytest.mark.parametrize("records", [True, False])
 def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
-    edited: Stack, kubectl, minted: Minted, bare, row, records
+    edited: Stack, kubectl, minted: Minted, bare, say, records
 ):
     edited.up(POOL | {"backend.scale.replicas": 4, "backend.records": records})
     sender = Sender(
@@ -133,7 +134,7 @@ def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
         address=REAL.nodes[0].address,
         ca_file=REAL.pki / "ca.crt",
     )
-    row(
+    say(
         "records", "pods", "requests/s", "p50", "p95", "cores", "CPU per request", "postgresql", "connections"
     )
     carried: dict[int, Step] = {}
@@ -143,11 +144,11 @@ def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
         kubectl("rollout", "status", "deployment", "skillflaw-backend", NAMESPACE, "--timeout=180s")
         with asked("lab") as stack:
             carried[number] = measured = step(stack, sender, USERS, SECONDS, 100_000)
-        write(row, records, number, measured)
+        write(say, records, number, measured)
         assert measured.sent.failed == 0, measured.sent
     alone, cores = bare(minted)
     spent = f"{1000 * cores / alone.rate:.0f} ms" if cores else "–"
-    row(records, "bare", f"{alone.rate:.1f}", alone.p50, alone.p95, cores and f"{cores:.2f}", spent, "–", "–")
+    say(records, "bare", f"{alone.rate:.1f}", alone.p50, alone.p95, cores and f"{cores:.2f}", spent, "–", "–")
     assert alone.failed == 0, alone
     # The edge, the Service and the probes: seen at 1.0, on a machine that others use too.
     assert carried[1].sent.rate > 0.6 * alone.rate
@@ -162,9 +163,9 @@ def watched(sending: subprocess.Popen[str], watch: Watch) -> str:
             watch.look()
 
 
-def write(row: Callable[..., None], records: bool, number: int, it: Step) -> None:
+def write(say: Say, records: bool, number: int, it: Step) -> None:
     database = it.pods.get("postgresql-0") if isinstance(it.pods, dict) else None
-    row(
+    say(
         records, number, f"{it.sent.rate:.1f}", it.sent.p50, it.sent.p95,
         it.cores and f"{it.cores:.2f}", it.milliseconds and f"{it.milliseconds:.0f} ms",
         database and f"{database.cores:.2f}", getattr(it.connections, "used", "–"),

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import cluster, nodes, operator, process
+from lab import nodes, operator, process
 from lab.errors import LabError
 from lab.images import build, folders
 from lab.layout import REAL
 from lab.process import wait_for
+from tests.drill.nodes import back_afterwards, ready_away_from
 from tests.live import flows
-from tests.live.namespace import staying
 from tests.live.operated import NAME, Operated, api, operated
 from tests.live.traffic import Traffic
 
@@ -116,11 +116,12 @@ def test_writes_are_back_within_seconds_and_no_acknowledged_row_is_lost(database
                 WITHOUT_A_DEAD_NODE[event](database)
                 writer.goes_on(120)
             wait_until_answered(asked)
-        recovered = last_failure(asked, begun)
         lost = database.lost(writer)
     finally:
         kubectl("uncordon", node)
-    row(event, f"{writer.outage:.1f} s", f"{recovered:.1f} s", str(len(writer.acknowledged)), str(len(lost)))
+    row(f"CloudNativePG: {event}", asked, recovered=asked.last_failure(begun),
+        acknowledged=len(writer.acknowledged), lost=len(lost),
+        also=f"writes away for {writer.outage:.1f} s")  # fmt: skip
     assert not lost
     assert writer.outage <= NO_NODE
 
@@ -134,11 +135,6 @@ def wait_until_answered(asked: Traffic, seconds: float = 120) -> None:
     )
 
 
-def last_failure(asked: Traffic, begun: float) -> float:
-    """Seconds from an event to the end of the last request that failed after it."""
-    return max((it.begun + it.seconds - begun for it in asked.failures if it.begun >= begun), default=0.0)
-
-
 @pytest.mark.parametrize("instance", ["standby", "primary"])
 def test_a_node_that_dies_takes_no_acknowledged_row_along(database, kubectl, tools, row, instance):
     # Nothing has moved back since the drain.
@@ -149,41 +145,35 @@ def test_a_node_that_dies_takes_no_acknowledged_row_along(database, kubectl, too
     of_primary = database.node_of(database.primary)
     node = next(each for each in REAL.nodes if (each.name == of_primary) == (instance == "primary"))
     (other,) = (each for each in REAL.nodes if each != node)
-    with cluster.unfinished(REAL):
-        try:
-            with (
-                api(other.address) as at,
-                Traffic(
-                    at.async_client, {"alive": (0.1, flows.alive), "health": (0.25, flows.health)}
-                ) as asked,
-                database.writer() as writer,
-            ):
-                begun, killed = asked.since_start(), time.monotonic()
-                nodes.kill(REAL, node)
-                wait_for(
-                    lambda: ready_away_from(kubectl, node.name) >= 2,
-                    150,
-                    "as many backends as before, elsewhere",
-                )
-                replaced = time.monotonic() - killed
-                writer.goes_on(120)
-                wait_until_answered(asked)
-        finally:
-            nodes.start(REAL, tools, build.binary_image("pause", tools.program("pause").resolve()))
-            kubectl("wait", f"node/{node.name}", "--for=condition=Ready", "--timeout=120s")
+    with (
+        back_afterwards(kubectl, tools, node),
+        api(other.address) as at,
+        Traffic(at.async_client, {"alive": (0.1, flows.alive), "health": (0.25, flows.health)}) as asked,
+        database.writer() as writer,
+    ):
+        begun, killed = asked.since_start(), time.monotonic()
+        nodes.kill(REAL, node)
+        wait_for(
+            lambda: ready_away_from(kubectl, node.name, NAME, "app=skillflaw-backend") >= 2,
+            150,
+            "as many backends as before, elsewhere",
+        )
+        replaced = time.monotonic() - killed
+        writer.goes_on(120)
+        wait_until_answered(asked)
     alive = [it for it in asked.asked if it.kind == "alive" and begun <= it.begun <= begun + 60]
     failed = sum(bool(it.failure) for it in alive)
     later = [it for it in asked.failures if it.begun > begun + A_NODE]
     database.wait_until_whole(300)
     lost = database.lost(writer)
     row(
-        f"node of the {instance} killed",
-        f"{writer.outage:.1f} s",
-        f"{last_failure(asked, begun):.1f} s",
-        str(len(writer.acknowledged)),
-        str(len(lost)),
-        f"{failed} of {len(alive)} requests without state failed in the first 60 s",
-        f"replacements Ready after {replaced:.0f} s",
+        f"CloudNativePG: node of the {instance} killed",
+        asked,
+        recovered=asked.last_failure(begun),
+        acknowledged=len(writer.acknowledged),
+        lost=len(lost),
+        also=f"writes away for {writer.outage:.1f} s; {failed} of {len(alive)} requests without state failed in "
+        f"the first 60 s; replacements Ready after {replaced:.0f} s",
     )
     assert not lost
     assert writer.outage <= A_NODE
@@ -192,13 +182,3 @@ def test_a_node_that_dies_takes_no_acknowledged_row_along(database, kubectl, too
     if instance == "standby":
         # The dead node holds one of two replicas; readiness asks the database, so a primary's takes both (decision 0043).
         assert failed <= SHARE * len(alive), asked.story
-
-
-def ready_away_from(kubectl, node: str) -> int:
-    """Number of ready backends on other nodes, those that leave left out."""
-    return sum(
-        pod["spec"]["nodeName"] != node
-        and any(row["type"] == "Ready" and row["status"] == "True" for row in pod["status"]["conditions"])
-        for pod in staying(kubectl, NAME, "app=skillflaw-backend")
-        if "nodeName" in pod["spec"]
-    )

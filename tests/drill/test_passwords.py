@@ -132,18 +132,13 @@ def rotate(
     return traffic
 
 
-def write(row, event: str, traffic: Traffic) -> None:
-    requests, seconds = len(traffic.asked), traffic.since_start()
-    row(event, f"{requests} requests", f"{len(traffic.failures)} failed", f"{seconds:.0f} s")
-
-
 @pytest.mark.parametrize("version", ["one", "two", None], ids=["first", "second", "left out"])
 def test_a_databases_password_is_rotated_without_a_failed_request(passwords, api, minted, row, version):
     section = passwords.stack.sections["database"]["inCluster"]
     old = passwords.credentials("SKILLFLAW_DATABASE_URL")
     assert passwords.database(*old)
     traffic = rotate(passwords, api, minted, section, version)
-    write(row, f"password of the database, {version}", traffic)
+    row(f"password of the database: passwordVersion {version or 'left out'}", traffic)
     assert not traffic.failures, traffic.story
     new = passwords.credentials("SKILLFLAW_DATABASE_URL")
     assert new[0] != old[0]
@@ -159,7 +154,7 @@ def test_a_caches_password_is_rotated_and_redis_goes_on(passwords, api, minted, 
     section = passwords.stack.sections["cache"]["inCluster"]
     old, pods = passwords.credentials("SKILLFLAW_REDIS_URL"), passwords.redis()
     traffic = rotate(passwords, api, minted, section, version)
-    write(row, f"password of the cache, {version}", traffic)
+    row(f"password of the cache: passwordVersion {version or 'left out'}", traffic)
     assert not traffic.failures, traffic.story
     assert passwords.redis() == pods
     new = passwords.credentials("SKILLFLAW_REDIS_URL")
@@ -181,7 +176,7 @@ def test_a_superusers_password_is_rotated_and_the_api_key_goes_on(passwords, api
     old = passwords.superuser
     assert signs_in(passwords, *old)
     traffic = rotate(passwords, api, minted, section, version)
-    write(row, f"password of the superuser, {version}", traffic)
+    row(f"password of the superuser: passwordVersion {version or 'left out'}", traffic)
     assert not traffic.failures, traffic.story
     assert passwords.superuser[1] != old[1]
     assert signs_in(passwords, *passwords.superuser)
@@ -223,11 +218,6 @@ def test_a_certificate_that_its_issuer_renews_reaches_the_edge_without_a_failed_
         seconds = traffic.since_start()
         asked = traffic.count["new connection"] + 20
         wait_for(lambda: traffic.count["new connection"] >= asked, 60, "connections after the renewal")
-    row(
-        "certificate renewed",
-        f"{len(traffic.asked)} requests",
-        f"{len(traffic.failures)} failed",
-        f"{seconds:.0f} s",
-    )
+    row("certificate renewed", traffic, also=f"new certificate after {seconds:.0f} s")
     assert not traffic.failures, traffic.story
     assert api.certificate().not_valid_after_utc >= old.not_valid_after_utc

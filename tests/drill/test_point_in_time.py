@@ -121,11 +121,11 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_o
     restored = time.monotonic() - begun
 
     old, new = database, database.other("database-g2")
-    rows = new.rows()
-    row("restore to a moment", f"base backup {backed_up:.0f} s", f"log archived after {in_archive:.1f} s",
-        f"{restored:.0f} s until the application runs on it", f"{len(rows)} rows, last {max(rows)}",
-        f"{len(written - rows)} later rows not there")  # fmt: skip
-    assert rows == set(range(1, last.number + 1))
+    rows, before = new.rows(), set(range(1, last.number + 1))
+    row("restore to a moment", acknowledged=len(before), lost=len(before - rows),
+        also=f"base backup {backed_up:.0f} s; log archived after {in_archive:.1f} s; {restored:.0f} s until the "
+        f"application runs on it; {len(written - rows)} rows written after the moment are not there")  # fmt: skip
+    assert rows == before
     assert old.status("phase") == "Cluster in healthy state"
     assert old.psql("SELECT to_regclass('drill.written') IS NULL").strip() == "t"
     kubectl("rollout", "status", "deployment/skillflaw-backend", WHERE, "--timeout=180s")

@@ -109,7 +109,7 @@ def test_an_upgrade_migrates_once_and_fails_no_request_and_its_backup_leads_back
         stack.up()
         runs = traffic.count["run"] + 5
         wait_for(lambda: traffic.count["run"] >= runs, 60, "flows after the upgrade")
-    row("upgrade", f"{len(traffic.asked)} requests", f"{len(traffic.failures)} failed")
+    row("upgrade with a migration", traffic)
     assert not traffic.failures, traffic.story
     assert revision(kubectl) != older
     assert images(kubectl) == {newer}
@@ -121,6 +121,7 @@ def test_an_upgrade_migrates_once_and_fails_no_request_and_its_backup_leads_back
     stack.sections["images"]["backend"] = before
     with Traffic(api.async_client, asks) as traffic:
         refused = stack.up(check=False)
+    row("back to the image before alone: refused", traffic)
     assert refused.returncode != 0
     assert (
         "this image has no migration that leads to the database's schema" in refused.stdout + refused.stderr
@@ -132,9 +133,8 @@ def test_an_upgrade_migrates_once_and_fails_no_request_and_its_backup_leads_back
     assert restored.returncode == 0, restored.stdout + restored.stderr
     assert "stays stopped" in restored.stdout
     stack.up()
-    row(
-        "back to the release before", f"{time.monotonic() - began:.0f} s from the restore's begin to its pods"
-    )
+    away = f"{time.monotonic() - began:.0f} s from the restore's begin to its pods"
+    row("back to the release before, by its backup", also=away)
     assert revision(kubectl) == older
     assert images(kubectl) == {before}
     with Traffic(api.async_client, {"run": (1, flows.run(visitor))}) as traffic:

@@ -51,7 +51,7 @@ def cleared(kubectl) -> Iterator[None]:
 
 @pytest.mark.drill
 def test_a_providers_key_reaches_a_flow_and_another_one_by_one_word_without_a_failed_request(
-    edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, cleared
+    edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, cleared, row
 ):
     key = minted.api_key_file.read_text()
     flows.make_reading(hosts["app"], key)
@@ -71,6 +71,7 @@ def test_a_providers_key_reaches_a_flow_and_another_one_by_one_word_without_a_fa
             lambda: not before & pods(kubectl, "backend").keys(), 90, "the pods of the first word to leave"
         )
         assert {flows.said(hosts["api"], key, flows.READING) for _ in range(6)} == {"the second word"}
+    row("a provider's key", traffic)
     assert not traffic.failures, traffic.story
 
 

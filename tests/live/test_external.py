@@ -191,7 +191,7 @@ def test_the_guides_validation_passes_on_state_that_others_run(other, visitor):
 
 
 @pytest.mark.drill
-def test_a_database_password_is_rotated_without_a_failed_request(other, visitor, api, kubectl):
+def test_a_database_password_is_rotated_without_a_failed_request(other, visitor, api, kubectl, row):
     assert sessions(kubectl) == {"first|t"}
     asks = {"alive": (0.05, flows.alive), "health": (0.25, flows.health), "run": (1, flows.run(visitor))}
     with Traffic(api.async_client, asks) as traffic:
@@ -203,6 +203,7 @@ def test_a_database_password_is_rotated_without_a_failed_request(other, visitor,
         psql(kubectl, "ALTER ROLE first NOLOGIN")
         runs = traffic.count["run"] + 3
         wait_for(lambda: traffic.count["run"] >= runs, 30, "flows after the old role was closed")
+    row("password of an external database", traffic)
     assert not traffic.failures, traffic.story
 
 

@@ -51,7 +51,7 @@ def gone(kubectl, names: Iterable[str]) -> None:
 
 @pytest.mark.drill
 def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_words(
-    at_risk, other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted
+    at_risk, other: str, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, row
 ):
     key = minted.api_key_file.read_text()
     changed = {
@@ -63,6 +63,7 @@ def test_a_key_that_changes_stops_before_any_pod_does_and_is_let_through_in_word
 
     with Traffic(hosts["api"].async_client, {"run": (1, flows.run(minted))}) as traffic:
         refused = edited.up(changed, check=False)
+    row("another secret key by accident: refused", traffic)
     assert refused.returncode != 0
     assert f'secretKey.acceptLoss: "{fingerprint(kept)}"' in refused.stdout
     assert other not in refused.stdout
@@ -100,7 +101,7 @@ def opened(token: str, key: str) -> bool:
 
 @pytest.mark.drill
 def test_a_key_is_rotated_by_one_edit_and_taken_back_by_another(
-    at_risk, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, record_property
+    at_risk, kept: str, edited, kubectl, hosts: dict[str, Endpoint], minted: Minted, row
 ):
     key = minted.api_key_file.read_text()
     assert all(opened(token, kept) for token in stored(kubectl))
@@ -110,7 +111,7 @@ def test_a_key_is_rotated_by_one_edit_and_taken_back_by_another(
         wait_for(lambda: traffic.count["alive"] >= runs, 30, "answers after the rotation")
     away = [asked.begun for asked in traffic.failures]
     # Nobody is served from the end of the last old replica to the start of the first new one, once.
-    record_property("seconds away", f"{max(away) - min(away):.0f}")
+    row("secret key rotated", traffic, recovered=max(away) - min(away))
     assert not any(asked.failure for asked in traffic.asked if asked.begun > max(away))
     served = [asked.begun for asked in traffic.asked if not asked.failure]
     assert not [begun for begun in served if min(away) + 2 < begun < max(away) - 2], traffic.story

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import httpx2
@@ -52,6 +53,7 @@ class Traffic:
 
     def __exit__(self, *raised: object) -> None:
         self._stop.set()
+        self._lasted = self.since_start()
         self._thread.join()
 
     @property
@@ -71,6 +73,22 @@ class Traffic:
     @property
     def count(self) -> Counter[str]:
         return Counter(asked.kind for asked in self.asked)
+
+    @property
+    def gaps(self) -> dict[str, float]:
+        """Longest time between two good answers of each kind that is asked every second or more often, in seconds."""
+        ends = {kind: [0.0] for kind, (every, _) in self._asks.items() if every <= 1}
+        for it in self.asked:
+            if it.kind in ends and not it.failure:
+                ends[it.kind].append(it.begun + it.seconds)
+        return {
+            kind: max(after - before for before, after in pairwise([*sorted(times), self._lasted]))
+            for kind, times in ends.items()
+        }
+
+    def last_failure(self, begun: float) -> float:
+        """Seconds from a moment after the start to the end of the last request that failed after it; 0 if none did."""
+        return max((it.begun + it.seconds - begun for it in self.failures if it.begun >= begun), default=0.0)
 
     def since_start(self) -> float:
         return time.monotonic() - self._began

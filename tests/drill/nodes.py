@@ -1,0 +1,31 @@
+"""Nodes of the lab that die, and are back afterwards."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab import cluster, nodes
+from lab.images import build
+from lab.layout import REAL, Node
+from lab.toolchain import Tools
+from tests.live.namespace import staying
+
+
+@contextmanager
+def back_afterwards(kubectl, tools: Tools, node: Node) -> Iterator[None]:
+    """For a block that kills a node: it is ready again after it."""
+    with cluster.unfinished(REAL):
+        try:
+            yield
+        finally:
+            nodes.start(REAL, tools, build.binary_image("pause", tools.program("pause").resolve()))
+            kubectl("wait", f"node/{node.name}", "--for=condition=Ready", "--timeout=120s")
+
+
+def ready_away_from(kubectl, node: str, namespace: str, selector: str) -> int:
+    """Number of ready pods on other nodes, those that leave left out."""
+    return sum(
+        pod["spec"]["nodeName"] != node
+        and any(row["type"] == "Ready" and row["status"] == "True" for row in pod["status"]["conditions"])
+        for pod in staying(kubectl, namespace, selector)
+        if "nodeName" in pod["spec"]
+    )
