@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.status.facts import Status
-from operations.status.judge import Line, Verdict, judge, worst
+from operations.status.judge import Line, judge, worst
+from operations.status.verdicts.verdict import Verdict
 
 CODES = {Verdict.WELL: 0, Verdict.LOOK: 1, Verdict.BROKEN: 2}
 """Exit codes of the command."""

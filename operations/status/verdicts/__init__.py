@@ -1,0 +1,1 @@
+"""How facts are, by subject, and why."""
