@@ -8,7 +8,7 @@ SHARED := $(CACHE)/venvs/$(KEY)
 OWN := $(shell [ -d .venv ] && [ ! -L .venv ] && echo .venv)
 PYTHON := .venv/bin/python
 
-.PHONY: up down test live drill elsewhere thorough versions promtool bench unit lint environment lock sign-in preview review deploy repair drift
+.PHONY: up down test live drill sizing elsewhere thorough versions promtool bench unit lint environment lock sign-in preview review deploy repair drift
 .DEFAULT_GOAL := up
 
 up: environment
@@ -34,6 +34,10 @@ live: environment
 # What an operator should have seen once: on the lab that `make up` leaves, with nothing else on the machine.
 drill: environment
 	$(PYTHON) -m pytest tests/live tests/drill -m drill
+
+# What a pod carries: docs/sizing.md. On the lab that `make up` leaves, with nothing else on the machine.
+sizing: environment
+	$(PYTHON) -m pytest tests/sizing
 
 # On simulated nodes and on none. The files that take longest come first, so that no process waits for one at the end.
 elsewhere: environment
