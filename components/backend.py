@@ -95,7 +95,6 @@ class Backend(Component):
                     stateless=True,
                     termination_grace_period_seconds=grace,
                     topology_spread_constraints=workloads.spread(COMPONENT),
-                    affinity=workloads.prefer_away_from(COMPONENT),
                     init_containers=[
                         runtime.guard,
                         *([runtime.reencryption("exchange")] if runtime.rotates else []),

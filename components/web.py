@@ -62,7 +62,6 @@ class Web(Component):
                     stateless=True,
                     termination_grace_period_seconds=PRE_STOP_SECONDS + 30,
                     topology_spread_constraints=workloads.spread(component),
-                    affinity=workloads.prefer_away_from(component),
                     containers=[
                         pods.container(
                             component,

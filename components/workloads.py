@@ -31,7 +31,8 @@ def pods_of(component: str) -> k8s.meta.v1.LabelSelectorArgs:
 def spread(component: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
     """Pods of a component on different nodes and zones where there are any.
 
-    Never required: with every node taken, the surge pod of a rollout would wait for ever.
+    Never required: with every node taken, the surge pod of a rollout would wait for ever. No anti-affinity next to it: that
+    counts the pods of every revision, and after a drain would keep new ones off the node that the old ones are on.
     """
     return [
         k8s.core.v1.TopologySpreadConstraintArgs(
@@ -46,30 +47,19 @@ def spread(component: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
     ]
 
 
-def prefer_away_from(component: str) -> k8s.core.v1.AffinityArgs:
-    """Prefers a node without a pod of the component."""
-    return k8s.core.v1.AffinityArgs(
-        pod_anti_affinity=k8s.core.v1.PodAntiAffinityArgs(
-            preferred_during_scheduling_ignored_during_execution=[_node_of(component)]
-        )
-    )
-
-
 def prefer_same_node_as(component: str) -> k8s.core.v1.AffinityArgs:
     """Prefers the node of the component's pod: a ReadWriteOnce volume can be mounted twice there, and only there."""
     return k8s.core.v1.AffinityArgs(
         pod_affinity=k8s.core.v1.PodAffinityArgs(
-            preferred_during_scheduling_ignored_during_execution=[_node_of(component)]
+            preferred_during_scheduling_ignored_during_execution=[
+                k8s.core.v1.WeightedPodAffinityTermArgs(
+                    weight=100,
+                    pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(
+                        topology_key=HOST, label_selector=pods_of(component)
+                    ),
+                )
+            ]
         )
-    )
-
-
-def _node_of(component: str) -> k8s.core.v1.WeightedPodAffinityTermArgs:
-    return k8s.core.v1.WeightedPodAffinityTermArgs(
-        weight=100,
-        pod_affinity_term=k8s.core.v1.PodAffinityTermArgs(
-            topology_key=HOST, label_selector=pods_of(component)
-        ),
     )
 
 

@@ -119,7 +119,11 @@ def test_replicas_are_spread_over_hosts_and_zones_where_there_are_any():
         "topology.kubernetes.io/zone",
     }
     assert {row["whenUnsatisfiable"] for row in pods["topologySpreadConstraints"]} == {"ScheduleAnyway"}
-    assert "requiredDuringSchedulingIgnoredDuringExecution" not in pods["affinity"]["podAntiAffinity"]
+    # An anti-affinity counts the pods of an old revision, and keeps new ones off the node that those are on.
+    assert {tuple(row["matchLabelKeys"]) for row in pods["topologySpreadConstraints"]} == {
+        ("pod-template-hash",)
+    }
+    assert "affinity" not in pods
 
 
 def test_an_autoscaler_alone_owns_the_number_of_replicas():

@@ -147,7 +147,7 @@ LOOKED_AT = [
     ("Deployment", "backend", {f"{POD}.serviceAccountName": "admin"}),
     ("Deployment", "backend", {f"{POD}.automountServiceAccountToken": True}),
     ("Deployment", "backend", {f"{POD}.volumes[3]": {"name": "host", "hostPath": {"path": "/"}}}),
-    ("Deployment", "backend", {f"{POD}.affinity.nodeAffinity": {"requiredDuringScheduling": {}}}),
+    ("Deployment", "backend", {f"{POD}.affinity": {"nodeAffinity": {"requiredDuringScheduling": {}}}}),
     ("Deployment", "backend", {f"{POD}.nodeSelector": {"a": "b"}}),
     ("Deployment", "backend", {"spec.template.metadata.labels.x": "y"}),
     ("Deployment", "backend", {ANNOTATION("pulumi.com/skipAwait"): "true"}),
