@@ -127,9 +127,7 @@ def test_a_drained_node_fails_no_request(at_risk, kubectl, minted, row, stateles
     assert not asked[OURS].failures, asked[OURS].story
 
 
-def test_a_node_that_dies_takes_its_share_of_requests_and_is_replaced(
-    at_risk, kubectl, tools, minted, row, stateless
-):
+def test_a_node_that_dies_takes_its_share_of_requests_and_is_replaced(kubectl, tools, minted, row, stateless):
     spread(kubectl)
     (other,) = (each for each in REAL.nodes if each != stateless)
     on_it = sum(pod["spec"]["nodeName"] == stateless.name for pod in of(kubectl, GUIDE))
