@@ -26,7 +26,7 @@ def say(request: pytest.FixtureRequest) -> table.Say:
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> table.Row:
-    return table.row(request.config)
+    return table.Row(request.config)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,7 +1,6 @@
 """The table of `make drill`: what was done to a stack, and what its users met."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import pytest
 
@@ -23,21 +22,6 @@ Say = Callable[..., None]
 """Writes cells as one line of a table on the terminal, whatever becomes of the test."""
 
 
-class Row(Protocol):
-    """Writes a row of the table as it is measured, and keeps it for the table at the run's end."""
-
-    def __call__(
-        self,
-        event: str,
-        traffic: Traffic | None = None,
-        *,
-        recovered: float | None = None,
-        acknowledged: int | None = None,
-        lost: int | None = None,
-        also: str = "",
-    ) -> None: ...
-
-
 def line(cells: tuple[object, ...]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -53,8 +37,15 @@ def say(config: pytest.Config) -> Say:
     return write
 
 
-def row(config: pytest.Config) -> Row:
-    def write(
+class Row:
+    """Writes a row of the table as it is measured, and keeps it for the table at the run's end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._rows = config.stash.setdefault(ROWS, [])
+        self._say = say(config)
+
+    def __call__(
+        self,
         event: str,
         traffic: Traffic | None = None,
         *,
@@ -73,10 +64,8 @@ def row(config: pytest.Config) -> Row:
             "" if lost is None else f"{lost:,}",
             also,
         )
-        config.stash.setdefault(ROWS, []).append(cells)
-        say(config)(*cells)
-
-    return write
+        self._rows.append(cells)
+        self._say(*cells)
 
 
 def summary(config: pytest.Config) -> list[str]:
