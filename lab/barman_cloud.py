@@ -40,15 +40,7 @@ def install(lab: Lab, tools: Tools, report: Report) -> None:
         pki.self_signed(lab, name, hosts=hosts)
         documents.append(_secret(lab, name))
     report("applying the plugin for Barman Cloud")
-    addons.kubectl(
-        lab,
-        tools,
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--filename=-",
-        stdin="\n---\n".join(documents),
-    )
+    addons.apply_manifest(lab, tools, "\n---\n".join(documents))
     report(f"waiting for {DEPLOYMENT}")
     where = f"--namespace={NAMESPACE}"
     addons.kubectl(lab, tools, "rollout", "status", DEPLOYMENT, where, f"--timeout={ROLLOUT_SECONDS}s")

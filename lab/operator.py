@@ -53,7 +53,7 @@ def install(lab: Lab, tools: Tools, report: Report) -> None:
         "imagePullPolicy: Always", "imagePullPolicy: IfNotPresent"
     )
     report("applying CloudNativePG")
-    addons.kubectl(lab, tools, "apply", "--server-side", "--force-conflicts", "--filename=-", stdin=own)
+    addons.apply_manifest(lab, tools, own)
     where = f"--namespace={NAMESPACE}"
     addons.kubectl(lab, tools, "patch", DEPLOYMENT, where, f"--patch={json.dumps(SPREAD)}")
     report(f"waiting for {DEPLOYMENT}")

@@ -32,15 +32,7 @@ def install(lab: Lab, tools: Tools, report: Report) -> None:
     for image in images.values():
         nodes.add(lab, image, report)
     report("applying the Prometheus operator")
-    addons.kubectl(
-        lab,
-        tools,
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--filename=-",
-        stdin=_bundle(images, report),
-    )
+    addons.apply_manifest(lab, tools, _bundle(images, report))
     addons.kubectl(lab, tools, "rollout", "status", OPERATOR, f"--timeout={READY_SECONDS}s")
     objects = {"apiVersion": "v1", "kind": "List", "items": _objects(images["prometheus"].reference)}
     addons.kubectl(lab, tools, "apply", "--filename=-", stdin=json.dumps(objects))

@@ -536,19 +536,24 @@ class InstanceResources(Resources, frozen=True):
     limits: Quantities = Quantities(cpu="2", memory="2Gi", ephemeral_storage="2Gi")
 
 
-class ArchiveStore(Section, frozen=True, kw_only=True):
-    """A bucket behind the API of S3 that the write-ahead log and base backups go to, by the plugin Barman Cloud."""
+class Bucketed(Section, frozen=True, kw_only=True):
+    """A bucket behind the API of S3."""
 
     endpoint: Url
     """Where it answers, e.g. `https://s3.eu-central-1.amazonaws.com`. In a private range `network.egress` opens it."""
     bucket: Bucket
     """Name of the bucket, which exists."""
+    region: Region = "us-east-1"
+    """Region that requests are signed for."""
+
+
+class ArchiveStore(Bucketed, frozen=True, kw_only=True):
+    """A bucket behind the API of S3 that the write-ahead log and base backups go to, by the plugin Barman Cloud."""
+
     secret_name: ObjectName
     """Name of the Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; it is read again at every use."""
     prefix: Prefix
     """Folder inside the bucket that no other stack writes to."""
-    region: Region = "us-east-1"
-    """Region that requests are signed for."""
     retention: Retention = "30d"
     """How far back a moment may lie that can be restored, in days (`30d`), weeks (`4w`) or months (`1m`)."""
     schedule: Cron = "0 2 * * *"
@@ -818,19 +823,13 @@ class BackupClaim(Section, frozen=True):
     """A claim that exists, e.g. one that another site copies; then the stack creates none."""
 
 
-class ObjectStore(Section, frozen=True):
+class ObjectStore(Bucketed, frozen=True, kw_only=True):
     """A bucket that holds the repository, behind the API of S3."""
 
-    endpoint: Url
-    """Where it answers, e.g. `https://s3.eu-central-1.amazonaws.com`. In a private range `network.egress` opens it."""
-    bucket: Bucket
-    """Name of the bucket, which exists."""
     secret_name: ObjectName
     """Name of the Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`."""
     prefix: Prefix = "skillflaw"
     """Folder of the repository inside the bucket."""
-    region: Region = "us-east-1"
-    """Region that requests are signed for."""
     version: Version | None = None
     """Any word; change it when the Secret's content changes."""
 

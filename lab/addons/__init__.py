@@ -36,8 +36,8 @@ def fingerprint() -> str:
 
 def apply_definitions(lab: Lab, tools: Tools) -> None:
     """Installs the Gateway API's definitions and what the nodes' programs may do."""
-    _apply(lab, tools, tools.program("gateway-api.yaml").read_text())
-    _apply(lab, tools, (HERE / "nodes.yaml").read_text())
+    apply_manifest(lab, tools, tools.program("gateway-api.yaml").read_text())
+    apply_manifest(lab, tools, (HERE / "nodes.yaml").read_text())
 
 
 def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> None:
@@ -56,7 +56,7 @@ def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> N
         "authority_certificate": _encoded(lab.pki / "ca.crt"),
         "authority_key": _encoded(lab.pki / "ca.key"),
     } | {name.replace("-", "_"): image.reference for name, image in images.items()}
-    _apply(lab, tools, tools.program("cert-manager.yaml").read_text())
+    apply_manifest(lab, tools, tools.program("cert-manager.yaml").read_text())
     kubectl(
         lab,
         tools,
@@ -68,7 +68,7 @@ def apply(lab: Lab, tools: Tools, images: dict[str, Image], report: Report) -> N
     )
     for name in ("dns", "metrics", "storage", "ingress", "certificates"):
         report(f"applying {name}")
-        _apply(lab, tools, string.Template((HERE / f"{name}.yaml").read_text()).substitute(values))
+        apply_manifest(lab, tools, string.Template((HERE / f"{name}.yaml").read_text()).substitute(values))
     for namespace, workload in WORKLOADS:
         report(f"waiting for {workload}")
         kubectl(
@@ -124,8 +124,8 @@ def apply_simulation(lab: Lab, tools: Tools) -> None:
         for storage_class in ("local", "shared")
         for number in range(SIMULATED_VOLUMES)
     ]
-    _apply(lab, tools, (HERE / "simulation.yaml").read_text())
-    _apply(lab, tools, json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    apply_manifest(lab, tools, (HERE / "simulation.yaml").read_text())
+    apply_manifest(lab, tools, json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
 def kubectl(lab: Lab, tools: Tools, *words: str, stdin: str | None = None) -> str:
@@ -141,5 +141,6 @@ def _encoded(file: Path) -> str:
     return base64.b64encode(file.read_bytes()).decode()
 
 
-def _apply(lab: Lab, tools: Tools, manifest: str) -> None:
+def apply_manifest(lab: Lab, tools: Tools, manifest: str) -> None:
+    """Makes the cluster have what a manifest says, whoever wrote its fields before. Raises `LabError`."""
     kubectl(lab, tools, "apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifest)

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,37 @@ def streams(database: Operated) -> bool:
         return False
 
 
-def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_old_database_stays(
+def archived(database: Operated) -> float:
+    """Sends the log up to now to the bucket; how long that took, in seconds."""
+    segment = database.psql("SELECT pg_walfile_name(pg_switch_wal())").strip()
+    arrived = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
+    begun = time.monotonic()
+    wait_for(lambda: database.psql(arrived.format(segment)).strip() == "t", 120, "the log in the archive")
+    return time.monotonic() - begun
+
+
+def restored(database: Operated, recovery: dict[str, Any]) -> float:
+    """Goes back by the commands of docs/operating.md; seconds until the application runs on what was restored."""
+    stack = database.stack
+    released = operation(NAME, "release", "database", program=stack.program)
+    assert released.returncode == 0, released.stdout + released.stderr
+    stack.sections["database"]["cloudNativePg"]["recovery"] = recovery
+    stack.sections["protection"]["migrating"] = ["database.cloudNativePg.recovery.generation"]
+    begun = time.monotonic()
+    stack.up()
+    seconds = time.monotonic() - begun
+    database.kubectl("rollout", "status", "deployment/skillflaw-backend", WHERE, "--timeout=180s")
+    del stack.sections["protection"]["migrating"]
+    assert stack.preview() == {}
+    return seconds
+
+
+CLIENTS = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'skillflaw' AND client_addr IS NOT NULL"
+"""Whether the application is connected."""
+DROPPED = "SELECT to_regclass('drill.written') IS NULL"
+
+
+def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every_older_database_stays(
     database, kubectl, row
 ):
     stack = database.stack
@@ -102,40 +133,31 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_the_o
     written = database.rows()
     assert writer.acknowledged <= written
     assert max(written) > last.number + 1
-    segment = database.psql("SELECT pg_walfile_name(pg_switch_wal())").strip()
-    newest = "SELECT last_archived_wal >= '{}' FROM pg_stat_archiver"
-    begun = time.monotonic()
-    wait_for(lambda: database.psql(newest.format(segment)).strip() == "t", 120, "the log in the archive")
-    in_archive = time.monotonic() - begun
+    in_archive = archived(database)
     database.psql("DROP TABLE drill.written")
 
-    released = operation(NAME, "release", "database", program=stack.program)
-    assert released.returncode == 0, released.stdout + released.stderr
-    stack.sections["database"]["cloudNativePg"]["recovery"] = {
-        "generation": 2,
-        "targetTime": moment.isoformat().replace("+00:00", "Z"),
-    }
-    stack.sections["protection"]["migrating"] = ["database.cloudNativePg.recovery.generation"]
-    begun = time.monotonic()
-    stack.up()
-    restored = time.monotonic() - begun
+    to_a_moment = {"generation": 2, "targetTime": moment.isoformat().replace("+00:00", "Z")}
+    seconds = restored(database, to_a_moment)
 
     old, new = database, database.other("database-g2")
     rows, before = new.rows(), set(range(1, last.number + 1))
     row("restore to a moment", acknowledged=len(before), lost=len(before - rows),
-        also=f"base backup {backed_up:.0f} s; log archived after {in_archive:.1f} s; {restored:.0f} s until the "
+        also=f"base backup {backed_up:.0f} s; log archived after {in_archive:.1f} s; {seconds:.0f} s until the "
         f"application runs on it; {len(written - rows)} rows written after the moment are not there")  # fmt: skip
     assert rows == before
     assert old.status("phase") == "Cluster in healthy state"
-    assert old.psql("SELECT to_regclass('drill.written') IS NULL").strip() == "t"
-    kubectl("rollout", "status", "deployment/skillflaw-backend", WHERE, "--timeout=180s")
-    clients = (
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'skillflaw' AND client_addr IS NOT NULL"
-    )
-    assert new.psql(clients).strip() == "t"
-    wait_for(lambda: old.psql(clients).strip() == "f", 120, "pods without a connection to the old database")
-
-    del stack.sections["protection"]["migrating"]
-    assert stack.preview() == {}
+    assert old.psql(DROPPED).strip() == "t"
+    assert new.psql(CLIENTS).strip() == "t"
+    wait_for(lambda: old.psql(CLIENTS).strip() == "f", 120, "pods without a connection to the old database")
     said = operation(NAME, "status", program=stack.program).stdout
     assert "newest point in time" in said, said
+
+    # All that the first one has, which is without the table.
+    archived(old)
+    seconds = restored(database, {"generation": 3, "source": 1})
+    again = database.other("database-g3")
+    row("restore of the first database once more", also=f"{seconds:.0f} s until the application runs on it")
+    assert again.psql(DROPPED).strip() == "t"
+    assert int(again.psql("SELECT count(*) FROM alembic_version")) == 1
+    assert again.psql(CLIENTS).strip() == "t"
+    assert new.rows() == before
