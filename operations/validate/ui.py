@@ -5,7 +5,7 @@ import re
 import shutil
 import uuid
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
 
 from operations.validate.check import CheckError
 from operations.wire import PATIENCE, Endpoint
@@ -37,9 +37,19 @@ def runs_flow(at: Endpoint, address: str | None, user: str, password: str, flow:
         )
         page = browser.new_page(base_url=at.origin)
         page.set_default_timeout(60_000)  # ms; a page takes up to 15 s on two busy cores
-        _sign_in(page, user, password)
-        page.goto(f"/flow/{_id(page, flow)}")
-        _ask(page)
+        try:
+            _sign_in(page, user, password)
+            page.goto(f"/flow/{_id(page, flow)}")
+            _ask(page)
+        except TimeoutError as error:
+            raise CheckError(f"{str(error).partition(chr(10))[0]} {_shown(page)}") from None
+
+
+def _shown(page: Page) -> str:
+    """Where a page is, and what stands in its dialogs and notices."""
+    notices = page.locator("[role=dialog], [role=alertdialog], [role=alert], [role=status]").all_inner_texts()
+    said = " · ".join(" ".join(text.split())[:200] for text in notices if text.strip())
+    return f"The page is {page.url}, and shows {said or 'no notice'}"
 
 
 def _sign_in(page: Page, user: str, password: str) -> None:
