@@ -3,8 +3,11 @@
 REFUSED = 78
 """Exit code of a refusal (EX_CONFIG): trying again cannot help."""
 
+PATIENCE_SECONDS = 20
+"""How long a database that cannot be reached is asked again: the network opens to a new pod a moment after it starts."""
+
 SCRIPT = f"""\
-import hashlib, os, re, sys
+import hashlib, os, re, sys, time
 action, key_file, kept_file, accepted = (sys.argv[1:] + [None])[:4]
 note = "skillflaw.com/key-fingerprint="
 
@@ -24,9 +27,16 @@ def database():
             client = __import__(name)
         except ImportError:
             continue
-        connection = client.connect(url, connect_timeout=10)
-        connection.autocommit = True
-        return connection.cursor()
+        until = time.monotonic() + {PATIENCE_SECONDS}
+        while True:
+            try:
+                connection = client.connect(url, connect_timeout=10)
+                connection.autocommit = True
+                return connection.cursor()
+            except client.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1)
     print("the image has no client of PostgreSQL: the database was not asked")
 
 def revisions(cursor):

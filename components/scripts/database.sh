@@ -62,7 +62,13 @@ rows() {
 # A parameter of the first packet arrives where it ends: a pooler keeps it to itself, or refuses it. pg_dump empties the
 # search_path of its session, which a pooler then hands to the application.
 direct() {
-    echo "SELECT" | sql "$live" > /dev/null
+    # The network opens to a new pod a moment after it starts; 2 is psql's code where there is no connection.
+    tries=1
+    until echo "SELECT" | sql "$live" > /dev/null; do
+        [ "$?" -eq 2 ] && [ "$tries" -lt 15 ] || exit 1
+        tries=$((tries + 1))
+        sleep 2
+    done
     case $live in *[?\&]options=*) return ;; esac
     echo "SHOW skillflaw.direct" | PGOPTIONS='-c skillflaw.direct=yes' sql "$live" > /dev/null 2>&1 ||
         refuse "the URL leads to a pooler, whose sessions a dump would spoil for others: write backup.databaseUrl, a URL past it"

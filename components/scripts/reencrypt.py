@@ -19,6 +19,7 @@ import os
 import random
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,12 +28,13 @@ from typing import NamedTuple
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 REFUSED = 78
 LARGEST_FILE_BYTES = 16 << 20
 LOCK_SECONDS = 120
+PATIENCE_SECONDS = 30  # the network opens to a new pod a moment after it starts
 BATCH = 500
 
 # 73 bytes at least: version, time, initialisation vector, one block, signature. Some JSON writes `=` as an escape.
@@ -136,9 +138,17 @@ def connect() -> Connection:
         driver = "psycopg"
     except ImportError:
         driver = "psycopg2"
-    return create_engine(
+    engine = create_engine(
         url.set(drivername=f"postgresql+{driver}"), poolclass=NullPool, hide_parameters=True
-    ).connect()
+    )
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return engine.connect()
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
 
 
 def columns(connection: Connection) -> dict[str, list[Column]]:

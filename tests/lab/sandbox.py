@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +126,46 @@ class Sandbox:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
+
+    @contextmanager
+    def late(self, refusals: int = 4) -> Iterator[int]:
+        """The live server on another port, which closes so many connections at first, as a network does to a new pod."""
+        words = self.entered(sys.executable, "-c", LATE, LIVE, str(LATE_PORT), str(refusals))
+        process = subprocess.Popen(words, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout.readline() == b"\n"
+            yield LATE_PORT
+        finally:
+            process.kill()
+            process.wait()
+
+
+LATE_PORT = 6000
+LATE = """
+import asyncio, sys
+address, port, refusals = sys.argv[1], *map(int, sys.argv[2:])
+
+async def copy(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+async def meet(reader, writer):
+    global refusals
+    refusals -= 1
+    if refusals >= 0:
+        return writer.close()
+    to = await asyncio.open_connection(address, 5432)
+    await asyncio.gather(copy(reader, to[1]), copy(to[0], writer))
+
+async def main():
+    async with await asyncio.start_server(meet, address, port) as server:
+        print(flush=True)
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
 
 
 @contextmanager

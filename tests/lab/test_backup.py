@@ -653,3 +653,8 @@ def test_a_restore_that_was_killed_is_marked_and_the_next_one_ends_well(case, pr
     assert case.is_whole()
     assert not (case.data / ".restoring").exists()
     assert not (case.data / ".restore").exists()
+
+
+def test_a_database_that_a_new_pod_cannot_reach_yet_is_asked_again(case):
+    with case.machine.late() as port:
+        assert case.taken(DATABASE_URL=case.url().replace(LIVE, f"{LIVE}:{port}"))

@@ -325,3 +325,12 @@ def test_the_database_names_the_key_that_it_is_made_with_from_then_on(case):
 def test_nothing_is_exchanged_on_data_that_is_half_restored(case):
     (case.data / ".restoring").write_text("0123abcd")
     assert "REFUSED: a restore has not ended" in case.run("exchange", 78)
+
+
+def test_a_database_that_a_new_pod_cannot_reach_yet_is_asked_again(case):
+    case.sql("CREATE TABLE it (value text)", f"INSERT INTO it VALUES ('{sealed('a')}')")
+    with case.machine.late() as port:
+        url = case.environment["SKILLFLAW_DATABASE_URL"].replace(LIVE, f"{LIVE}:{port}")
+        environment = case.environment | {"SKILLFLAW_DATABASE_URL": url}
+        subprocess.run(case.command("exchange"), env=environment, check=True)
+    assert opened(case.sql("SELECT value FROM it")) == "a"

@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
-from components.key_guard import REFUSED, SCRIPT
+from components.key_guard import PATIENCE_SECONDS, REFUSED, SCRIPT
 from tests.stack_files import stack_file
 from tests.unit.recorder import run
 
 OLD, NEW = "old-key-of-the-data", "new-key-by-accident"
+HASTY = SCRIPT.replace(f"time.monotonic() + {PATIENCE_SECONDS}", "time.monotonic() + 2")
+"""The script with less patience for a database."""
 
 
 def fingerprint(key: str) -> str:
@@ -23,7 +25,7 @@ def guard(tmp_path):
         key_file, kept = tmp_path / "key", tmp_path / ".key-fingerprint"
         key_file.write_text(key)
         return subprocess.run(
-            [sys.executable, "-c", SCRIPT, action, key_file, kept, *accepted],
+            [sys.executable, "-c", HASTY, action, key_file, kept, *accepted],
             capture_output=True,
             text=True,
             check=False,
@@ -125,10 +127,19 @@ class Cursor:
     def fetchall(self):
         return [self.row]
 
+class OperationalError(Exception):
+    pass
+
+refusals = int(os.environ.get("REFUSALS", 0))
+
 def connect(url, connect_timeout):
+    global refusals
+    refusals -= 1
+    if refusals >= 0:
+        raise OperationalError("Connection refused")
     return Cursor()
 """
-"""A client of a database whose schema has one revision, or none."""
+"""A client of a database whose schema has one revision, or none; it refuses so many connections at first."""
 
 
 @pytest.fixture
@@ -157,6 +168,12 @@ def test_an_image_without_the_migration_that_made_the_schema_is_refused_with_its
     assert refused.returncode == REFUSED
     assert "revision bbbb11" in refused.stderr
     assert "restore a backup" in refused.stderr
+
+
+def test_a_database_that_refuses_at_first_is_asked_again(image, monkeypatch):
+    image("record", "aaaa00", "bbbb11", revision="bbbb11")
+    monkeypatch.setenv("REFUSALS", "1")
+    assert image("schema", "aaaa00", revision="bbbb11").returncode == REFUSED
 
 
 @pytest.mark.parametrize("action", ["check", "schema"])
