@@ -198,8 +198,7 @@ class Key(Fact, frozen=True, kw_only=True):
     """The secret key, as the last `up` exported it."""
 
     reference: str | None
-    generation: int | None
-    """The newest generation, where the stack generates keys."""
+    """Which key is in use, in words; None where no `up` has ended yet."""
     rotations: int
     rotating: tuple[str, ...]
     """Pods that are encrypting again."""

@@ -43,7 +43,6 @@ def key(asked: Asked) -> Key:
     )
     return Key(
         reference=outputs.secret_key,
-        generation=outputs.key_generation if outputs.generated_key else None,
         rotations=outputs.key_rotations or 0,
         rotating=tuple(rotating),
     )

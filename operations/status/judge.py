@@ -81,7 +81,7 @@ def _line(name: str, known: Known[T], judged: Callable[[T], Judged]) -> Line:
 
 
 def _key(key: Key, inside: Inside) -> Judged:
-    says = f"generation {key.generation}" if key.generation else "one of your own"
+    says = key.reference or "not known until an `up` ends"
     says += f", rotated {key.rotations} times" if key.rotations else ""
     if key.rotating:
         return Verdict.LOOK, f"{says}; {', '.join(key.rotating)} encrypts everything again"

@@ -492,6 +492,13 @@ def test_a_key_that_is_being_rotated_names_the_pods_that_encrypt_again(ask):
     assert (verdict, "encrypts everything again" in said) == ("look", True)
 
 
+def test_a_key_that_was_taken_back_is_not_called_by_its_newest_generation(ask):
+    def change(running):
+        running.outputs |= {"secretKey": "generated", "keyGeneration": 2, "keyRotations": 2}
+
+    assert lines(ask(change))["secret key"][1].startswith("generated, rotated 2 times; fingerprint")
+
+
 def test_an_up_that_was_killed_and_a_release_that_nothing_followed_are_unfinished(ask):
     def change(running):
         running.export["deployment"]["pending_operations"] = [{"type": "creating"}]
