@@ -16,6 +16,7 @@ from operations.wire import Endpoint
 from tests.live import flows
 from tests.live.conftest import at_risk, committed, edited, hosts, minted, stack
 from tests.live.namespace import NAMESPACE, pods
+from tests.live.operate import operation
 from tests.live.traffic import Ask, Traffic
 
 __all__ = ["at_risk", "committed", "edited", "hosts", "minted", "stack"]
@@ -110,6 +111,8 @@ def test_slow_requests_closed_metrics_and_a_lost_database_each_fire_their_alert(
             f"every flow takes {SLOW_SECONDS} s",
             also=f"SkillFlawRequestsSlow after {time.monotonic() - began:.0f} s",
         )
+        status = " ".join(operation("lab", "status").stdout.split())
+        assert "SkillFlawRequestsSlow for" in status, status
     assert not traffic.failures, traffic.story
     assert "SkillFlawRequestsFailing" not in watching.alerts()
     kubectl("patch", POLICY, NAMESPACE, "--type=merge", f"--patch={json.dumps({'spec': opened})}")
