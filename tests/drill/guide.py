@@ -79,9 +79,14 @@ def running(kubectl) -> Iterator[None]:
     theirs = deployment["spec"]["template"]["spec"]
     # What connects it to the state, and what the namespace's Pod Security asks for.
     theirs |= {key: pod[key] for key in ("securityContext", "volumes")}
-    for key in ("image", "env", "envFrom", "volumeMounts", "resources", "securityContext"):
+    for key in ("image", "env", "volumeMounts", "resources", "securityContext"):
         theirs["containers"][0][key] = ours[key]
-    items = {"apiVersion": "v1", "kind": "List", "items": [deployment, *others]}
+    # A copy: the stack's own goes with the next `up` that changes it.
+    (config,) = (row["configMapRef"]["name"] for row in ours["envFrom"])
+    found = json.loads(kubectl("get", "configmap", config, NAMESPACE, "--output=json"))
+    copy = {key: found[key] for key in ("apiVersion", "kind", "data")} | {"metadata": {"name": DEPLOYMENT}}
+    theirs["containers"][0]["envFrom"] = [{"configMapRef": {"name": DEPLOYMENT}}]
+    items = {"apiVersion": "v1", "kind": "List", "items": [copy, deployment, *others]}
     manifests = json.dumps(items)
     try:
         kubectl("apply", f"--namespace={NAME}", "--filename=-", stdin=manifests)
