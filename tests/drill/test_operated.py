@@ -149,7 +149,7 @@ def test_a_node_that_dies_takes_no_acknowledged_row_along(database, kubectl, too
         back_afterwards(kubectl, tools, node),
         api(other.address) as at,
         Traffic(at.async_client, {"alive": (0.1, flows.alive), "health": (0.25, flows.health)}) as asked,
-        database.writer() as writer,
+        database.writer(away_from=node.name) as writer,
     ):
         begun, killed = asked.since_start(), time.monotonic()
         nodes.kill(REAL, node)

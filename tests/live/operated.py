@@ -159,8 +159,9 @@ class Operated:
         found = staying(self.kubectl, NAME, f"app=skillflaw-{component}")
         return next(pod["metadata"]["name"] for pod in found if pod["spec"]["nodeName"] != node)
 
-    def writer(self) -> Writer:
-        return Writer(self._command, self.pod_away_from(self.node_of(self.primary)))
+    def writer(self, away_from: str | None = None) -> Writer:
+        """A writer on another node than this one, or than the primary's."""
+        return Writer(self._command, self.pod_away_from(away_from or self.node_of(self.primary)))
 
     def psql(self, statement: str) -> str:
         return self.kubectl(
