@@ -63,6 +63,8 @@ def crafted(draw):
             old = holder[last]
         except (KeyError, IndexError, TypeError):
             continue
+        if isinstance(holder, str):  # what an earlier edit put there
+            continue
         edit = draw(st.sampled_from(["drop", "replace", "retag", "op"]))
         if edit == "drop":
             del holder[last]
