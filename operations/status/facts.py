@@ -198,7 +198,7 @@ class Key(Fact, frozen=True, kw_only=True):
     """The secret key, as the last `up` exported it."""
 
     reference: str | None
-    """Which key is in use, in words; None where no `up` has ended yet."""
+    """The key in use, by its Secret or generation; None where no `up` has ended yet."""
     rotations: int
     rotating: tuple[str, ...]
     """Pods that are encrypting again."""

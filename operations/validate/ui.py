@@ -46,7 +46,7 @@ def runs_flow(at: Endpoint, address: str | None, user: str, password: str, flow:
 
 
 def _shown(page: Page) -> str:
-    """Where a page is, and what stands in its dialogs and notices."""
+    """The address of a page, and the text of its dialogs and notices."""
     notices = page.locator("[role=dialog], [role=alertdialog], [role=alert], [role=status]").all_inner_texts()
     said = " · ".join(" ".join(text.split())[:200] for text in notices if text.strip())
     return f"The page is {page.url}, and shows {said or 'no notice'}"

@@ -9,6 +9,9 @@ from lab.layout import REAL, Node
 from lab.toolchain import Tools
 from tests.live.namespace import staying
 
+SHARE = 0.55
+"""Share of the requests in the minute after a node's death that one of two replicas would have had, and some."""
+
 
 @contextmanager
 def back_afterwards(kubectl, tools: Tools, node: Node) -> Iterator[None]:

@@ -14,7 +14,7 @@ from lab.mint import Minted
 from lab.process import wait_for
 from operations.wire import Endpoint, resolved
 from tests.drill import guide
-from tests.drill.nodes import back_afterwards, ready_away_from
+from tests.drill.nodes import SHARE, back_afterwards, ready_away_from
 from tests.live import flows
 from tests.live.conftest import at_risk, committed, edited, hosts, minted, stack
 from tests.live.namespace import NAME, NAMESPACE, pods, staying
@@ -29,8 +29,6 @@ OURS, GUIDE = "skillflaw-backend", guide.DEPLOYMENT
 SIDES = {OURS: ("this program", "api.skillflaw.test"), GUIDE: ("the guide's manifests", guide.HOST)}
 """What each Deployment is called in the table, and its host."""
 AWAY_SECONDS = 60
-SHARE = 0.55
-"""Share of the requests in the minute after a node's death that one of two replicas would have had, and some."""
 
 
 @pytest.fixture(scope="module", autouse=True)

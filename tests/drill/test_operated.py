@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.images import build, folders
 from lab.layout import REAL
 from lab.process import wait_for
-from tests.drill.nodes import back_afterwards, ready_away_from
+from tests.drill.nodes import SHARE, back_afterwards, ready_away_from
 from tests.live import flows
 from tests.live.operated import NAME, Operated, api, operated
 from tests.live.traffic import Traffic
@@ -20,8 +20,6 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
 
 NO_NODE, A_NODE = 10, 80
 """Seconds without writes that are borne, where no node died and where one did."""
-SHARE = 0.55
-"""Share of the requests in the minute after a node's death that one of two replicas would have had, and some."""
 OTHER_IMAGE = f"{folders.REPOSITORY}/postgres:000000000015"
 """The same image under another name."""
 
