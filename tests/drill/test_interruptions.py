@@ -44,9 +44,7 @@ def users(minted: Minted, *sides: str, node: Node = REAL.nodes[0]) -> Iterator[d
     trust = ssl.create_default_context(cafile=REAL.pki / "ca.crt")
     with resolved({SIDES[side][1] for side in sides}, node.address), ExitStack() as each:
         yield {
-            side: each.enter_context(
-                Traffic(Endpoint(f"https://{SIDES[side][1]}", trust).async_client, dict(asks))
-            )
+            side: each.enter_context(Traffic(Endpoint(f"https://{SIDES[side][1]}", trust).async_client, asks))
             for side in sides
         }
 

@@ -50,7 +50,7 @@ def bare(kubectl) -> Iterator[Callable[[Minted], tuple[Sent, float | None]]]:
         (server,) = spec["containers"]
         for key in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
             del server[key]
-        for key in ("initContainers", "affinity", "topologySpreadConstraints"):
+        for key in ("initContainers", "topologySpreadConstraints"):
             spec.pop(key)
         pod = {
             "apiVersion": "v1",
