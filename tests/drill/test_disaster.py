@@ -19,7 +19,7 @@ from operations.wire import Endpoint, resolved
 from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
 from tests.live import flows, namespace, object_store
-from tests.live.operate import operation
+from tests.live.operate import backed_up, operation
 from tests.live.traffic import Traffic
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
@@ -100,9 +100,7 @@ def test_a_lost_namespace_comes_back_in_another_one_with_its_flows_and_keys(
     lost.up()
     with contextlib.chdir(lost.program):
         visitor = mint(stacks.read(LOST), tmp_path / "visitor")
-    taken = operation(LOST, "backup", program=lost.program)
-    assert taken.returncode == 0, taken.stdout + taken.stderr
-    backup = taken.stdout.split("backup ")[-1].split(":")[0]
+    backup = backed_up(LOST, lost.program)
     kept = {part: secret(kubectl, part) for part in KEPT}
     kubectl("delete", "namespace", LOST, "--timeout=180s")
     namespace.discard_volumes(kubectl, LOST)
@@ -128,8 +126,7 @@ def test_a_lost_namespace_comes_back_in_another_one_with_its_flows_and_keys(
         wait_for(lambda: traffic.count["run"] >= 5, 60, "flows with the API key of the lost stack")
     assert not traffic.failures, traffic.story
 
-    again = operation(RESCUED, "backup", program=rescued.program)
-    assert again.returncode == 0, again.stdout + again.stderr
+    backed_up(RESCUED, rescued.program)
     refused = operation(RESCUED, "restore", f"--backup={backup}", "--to-empty", program=rescued.program)
     assert refused.returncode != 0
     assert "it is not empty" in refused.stdout + refused.stderr

@@ -19,7 +19,7 @@ from tests.edits import edited
 from tests.engine.stack import Stack, copy_program
 from tests.live import flows
 from tests.live.namespace import discard_volumes, staying
-from tests.live.operate import operation
+from tests.live.operate import backed_up, operation
 from tests.live.traffic import Traffic
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -99,9 +99,7 @@ def test_an_upgrade_migrates_once_and_fails_no_request_and_its_backup_leads_back
     stack: Stack, kubectl, before: str, visitor: Minted, api: Endpoint, row
 ):
     older, newer = revision(kubectl), edited({})["images"]["backend"]
-    taken = operation(NAME, "backup", program=stack.program)
-    assert taken.returncode == 0, taken.stdout + taken.stderr
-    backup = taken.stdout.split("backup ")[-1].split(":")[0]
+    backup = backed_up(NAME, stack.program)
 
     asks = {"alive": (0.05, flows.alive), "health": (0.25, flows.health), "run": (1, flows.run(visitor))}
     stack.sections["images"]["backend"] = newer

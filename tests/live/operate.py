@@ -17,6 +17,13 @@ def operation(stack: str, *words: str, program: Path = PROJECT) -> subprocess.Co
     )  # fmt: skip
 
 
+def backed_up(stack: str, program: Path = PROJECT) -> str:
+    """Takes a backup of a stack now; its id."""
+    done = operation(stack, "backup", program=program)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split("backup ")[-1].split(":")[0]
+
+
 def validate(
     stack: str, minted: Minted, *words: str, flow: str | None = None, program: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:

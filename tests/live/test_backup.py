@@ -10,7 +10,7 @@ from operations.validate import api
 from operations.validate.check import CheckError
 from operations.wire import Endpoint
 from tests.live.namespace import NAMESPACE, pods
-from tests.live.operate import operation
+from tests.live.operate import backed_up, operation
 
 IN_BACKEND = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=backend", "--", "sh", "-c")
 
@@ -18,13 +18,7 @@ IN_BACKEND = ("exec", "deployment/skillflaw-backend", NAMESPACE, "--container=ba
 @pytest.fixture(scope="module")
 def backup() -> str:
     """A backup of the stack."""
-    return taken()
-
-
-def taken() -> str:
-    done = operation("lab", "backup")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.split("backup ")[-1].split(":")[0]
+    return backed_up("lab")
 
 
 def listed() -> list[str]:
@@ -45,7 +39,7 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
 ):
     key = minted.api_key_file.read_text()
     kubectl(*IN_BACKEND, "mkdir -p /var/lib/skillflaw/kept && echo file > /var/lib/skillflaw/kept/note")
-    newest = taken()
+    newest = backed_up("lab")
     assert listed()[-1] == newest
 
     psql(kubectl, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
@@ -67,7 +61,7 @@ def test_what_was_lost_after_a_backup_is_back_after_a_restore(
 @pytest.mark.drill
 def test_only_the_last_backups_stay(kubectl, backup):
     # The stack keeps two.
-    more = [taken(), taken()]
+    more = [backed_up("lab"), backed_up("lab")]
     assert listed() == more
 
 
