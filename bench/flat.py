@@ -1,11 +1,10 @@
 """The same objects without components, settings or vocabulary: what a hand-written program costs."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.registrations import Resource, registrations
+from bench.registrations import Resource
 from lab.layout import PROJECT
 
 HEAD = """\
@@ -14,32 +13,37 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 cluster = k8s.Provider("cluster", context={context!r})
-here = pulumi.ResourceOptions(provider=cluster)
+made = {{}}
 """
 
 
-def write(folder: Path, sections: Mapping[str, Any]) -> int:
-    """A Pulumi project in which every object that the program declares for these sections is one literal call.
+def write(folder: Path, resources: Sequence[Resource], context: str, *, ordered: bool) -> None:
+    """A Pulumi project in which each of the resources is one literal call, for the cluster of a kubeconfig's context.
 
-    Returns how many there are.
+    `ordered` makes each wait for what it waits for in the program: a value that is written down waits for nothing,
+    where a hand-written program would refer to another object's.
     """
-    calls = [_call(resource) for resource in registrations(sections)]
-    head = HEAD.format(context=sections["cluster"]["context"])
+    calls = [_call(resource, ordered) for resource in resources]
+    head = HEAD.format(context=context)
     (folder / "__main__.py").write_text(head + "\n".join(calls))
     shutil.copy(PROJECT / "Pulumi.yaml", folder)
     (folder / ".venv").symlink_to((PROJECT / ".venv").resolve())
-    return len(calls)
 
 
-def _call(resource: Resource) -> str:
+def _call(resource: Resource, ordered: bool) -> str:
     package, module, kind = resource.type.split(":")
     given = {
         _snake(key): value for key, value in resource.inputs.items() if key not in ("kind", "apiVersion")
     }
-    if package == "random":
-        return f"random.{kind}({resource.name!r}, **{given!r})"
-    made_by = f"k8s.{module.replace('.k8s.io', '').replace('/', '.')}.{kind}"
-    return f"{made_by}({resource.name!r}, opts=here, **{given!r})"
+    made_by = (
+        f"random.{kind}"
+        if package == "random"
+        else f"k8s.{module.replace('.k8s.io', '').replace('/', '.')}.{kind}"
+    )
+    provider = None if package == "random" else "cluster"
+    after = ", ".join(f"made[{urn!r}]" for urn in resource.dependencies if ordered)
+    opts = f"pulumi.ResourceOptions(provider={provider}, depends_on=[{after}])"
+    return f"made[{resource.urn!r}] = {made_by}({resource.name!r}, opts={opts}, **{given!r})"
 
 
 def _snake(key: str) -> str:
