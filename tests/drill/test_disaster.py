@@ -16,9 +16,9 @@ from lab.mint import mint
 from lab.process import wait_for
 from operations import stack as stacks
 from operations.wire import Endpoint, resolved
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
+from tests.engine.stack import Stack
 from tests.live import flows, namespace, object_store
+from tests.live.alone import alone
 from tests.live.operate import backed_up, operation
 from tests.live.traffic import Traffic
 
@@ -55,16 +55,10 @@ def sections(name: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def made(kubectl, folder: Path, name: str) -> Iterator[Stack]:
     """A stack of that name, not up yet, in a namespace that has what it refers to."""
-    stack = Stack(copy_program(folder), name, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", name, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    namespace.discard_volumes(kubectl, name)
-    namespace.make(kubectl, name)
-    object_store.credentials(kubectl, name, "archive", "authority")
-    with stack:
-        stack.sections = edited(sections(name))
+    with alone(kubectl, folder, name, sections(name)) as stack:
+        namespace.make(kubectl, name)
+        object_store.credentials(kubectl, name, "archive", "authority")
         yield stack
-    namespace.discard_volumes(kubectl, name)
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import pytest
 
 from lab import operator
 from lab.layout import REAL
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
-from tests.live.namespace import discard_volumes
+from tests.live.alone import alone
 from tests.live.operate import operation
 from tests.live.operated import SECTIONS
 
@@ -35,15 +33,9 @@ ORDER BY 1
 @pytest.fixture
 def stack(kubectl, tools, both_nodes, tmp_path):
     operator.install(REAL, tools, lambda words: None)
-    stack = Stack(copy_program(tmp_path), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    discard_volumes(kubectl, NAME)
-    with stack:
-        sections = {key: value for key, value in OLD.items() if key != "network.apiServer"}
-        stack.sections = edited(sections)
+    sections = {key: value for key, value in OLD.items() if key != "network.apiServer"}
+    with alone(kubectl, tmp_path, NAME, sections) as stack:
         yield stack
-    discard_volumes(kubectl, NAME)
 
 
 def test_every_row_moves_the_application_follows_and_the_old_database_stays(stack, kubectl, tools):

@@ -16,10 +16,9 @@ from lab.mint import Minted, mint
 from lab.process import wait_for
 from operations import stack as stacks
 from operations.wire import Endpoint, resolved
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
+from tests.engine.stack import Stack
 from tests.live import flows
-from tests.live.namespace import discard_volumes
+from tests.live.alone import alone
 from tests.live.traffic import Traffic
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -93,16 +92,10 @@ class Passwords:
 
 @pytest.fixture(scope="module")
 def passwords(kubectl, both_nodes, tmp_path_factory) -> Iterator[Passwords]:
-    stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    discard_volumes(kubectl, NAME)
-    with stack:
-        stack.sections = edited(SECTIONS)
+    with alone(kubectl, tmp_path_factory.mktemp("program"), NAME, SECTIONS) as stack:
         stack.up()
         yield Passwords(stack, kubectl)
         stack.pulumi("destroy", "--yes", "--skip-preview")
-    discard_volumes(kubectl, NAME)
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,8 @@ from lab.errors import LabError
 from lab.layout import REAL
 from lab.process import wait_for
 from tests.drill.test_moving_in import OLD
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
 from tests.live import object_store
-from tests.live.namespace import discard_volumes
+from tests.live.alone import alone
 from tests.live.operate import operation
 from tests.live.operated import INSTANCE, NAME, SECTIONS, Operated
 
@@ -37,16 +35,9 @@ def database(kubectl, tools, both_nodes, tmp_path):
     operator.install(REAL, tools, lambda words: None)
     barman_cloud.install(REAL, tools, lambda words: None)
     object_store.serve(kubectl)
-    stack = Stack(copy_program(tmp_path), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    discard_volumes(kubectl, NAME)
-    with stack:
-        stack.sections = edited(
-            SECTIONS | {"protection": OLD["protection"], "backup": {"schedule": "0 3 * * *"}}
-        )
+    sections = SECTIONS | {"protection": OLD["protection"], "backup": {"schedule": "0 3 * * *"}}
+    with alone(kubectl, tmp_path, NAME, sections) as stack:
         yield Operated(stack, kubectl, [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"])
-    discard_volumes(kubectl, NAME)
     kubectl("delete", "namespace", object_store.NAME)
 
 

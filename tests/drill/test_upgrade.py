@@ -16,9 +16,10 @@ from lab.process import wait_for
 from operations import stack as stacks
 from operations.wire import Endpoint, resolved
 from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
+from tests.engine.stack import Stack
 from tests.live import flows
-from tests.live.namespace import discard_volumes, staying
+from tests.live.alone import alone
+from tests.live.namespace import staying
 from tests.live.operate import backed_up, operation
 from tests.live.traffic import Traffic
 
@@ -53,22 +54,15 @@ def before() -> str:
 @pytest.fixture
 def stack(kubectl, both_nodes, before: str, tmp_path_factory) -> Iterator[Stack]:
     """A stack of the older release with two replicas, up."""
-    stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    discard_volumes(kubectl, NAME)
-    with stack:
-        stack.sections = edited(
-            {
-                "namespace": {"name": NAME},
-                "surfaces": {"api": {"host": HOST}},
-                "images.backend": before,
-            }
-        )
+    changes = {
+        "namespace": {"name": NAME},
+        "surfaces": {"api": {"host": HOST}},
+        "images.backend": before,
+    }
+    with alone(kubectl, tmp_path_factory.mktemp("program"), NAME, changes) as stack:
         stack.up()
         yield stack
         stack.pulumi("destroy", "--yes", "--skip-preview")
-    discard_volumes(kubectl, NAME)
 
 
 @pytest.fixture

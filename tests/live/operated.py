@@ -15,9 +15,9 @@ from lab.errors import LabError
 from lab.layout import REAL
 from lab.process import wait_for
 from operations.wire import Endpoint, resolved
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
-from tests.live.namespace import discard_volumes, staying
+from tests.engine.stack import Stack
+from tests.live.alone import alone
+from tests.live.namespace import staying
 
 NAME = "operated"
 """The stack, and its namespace."""
@@ -197,16 +197,10 @@ class Operated:
 @contextmanager
 def operated(kubectl, tools, folder: Path) -> Iterator[Operated]:
     """The stack, up; gone with its volumes after the block."""
-    stack = Stack(copy_program(folder), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    discard_volumes(kubectl, NAME)
-    with stack:
-        stack.sections = edited(SECTIONS)
+    with alone(kubectl, folder, NAME, SECTIONS) as stack:
         stack.up()
         yield Operated(stack, kubectl, [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"])
         stack.pulumi("destroy", "--yes", "--skip-preview")
-    discard_volumes(kubectl, NAME)
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from lab.mint import Minted, mint
 from lab.process import wait_for
 from operations import stack as stacks
 from operations.wire import Endpoint, resolved
-from tests.edits import edited
-from tests.engine.stack import Stack, copy_program
+from tests.engine.stack import Stack
 from tests.live import flows, namespace
+from tests.live.alone import alone
 from tests.live.operate import operation, validate
 from tests.live.traffic import Traffic
 
@@ -123,46 +123,38 @@ def servers(kubectl, both_nodes) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def other(servers, kubectl, tmp_path_factory) -> Iterator[Stack]:
     """An API and nothing else."""
-    namespace.make(kubectl, NAME)
-    credentials(kubectl, "first")
-    # Clients of Redis verify certificate and name unless they are asked not to.
-    secret(kubectl, "cache", url=f"rediss://:lab@redis.{STATE}:6379/0?retry_on_timeout=true")
-    secret(kubectl, "authority", **{"ca.crt": (REAL.pki / "ca.crt").read_text()})
-    stack = Stack(copy_program(tmp_path_factory.mktemp("program")), NAME, {})
-    for words in (["cancel", "--yes"], ["stack", "rm", NAME, "--yes", "--force"]):
-        stack.pulumi(*words, check=False)
-    with stack:
-        stack.sections = edited(
-            {
-                "cluster": {},
-                "namespace": {"name": NAME, "create": False},
-                "surfaces": {"api": {"host": HOST}},
-                "backend.scale.replicas": 1,
-                "pods": {"trust": {"secretName": "authority", "key": "ca.crt"}},
-                "database": {
-                    "external": {
-                        "host": f"postgresql.{STATE}",
-                        "name": "skillflaw",
-                        "secretName": "database-first",
-                        "userKey": "user",
-                        "passwordKey": "password",
-                        "sslMode": "verify-full",
-                    }
-                },
-                "cache": {"external": {"secretName": "cache", "key": "url"}},
-                "network.egress": [{"cidr": node.pods, "ports": [*SERVERS.values()]} for node in REAL.nodes],
-                # Never by itself: 31 February.
-                "backup": {"schedule": "0 0 31 2 *", "to": {"claim": {"size": "1Gi", "className": "local"}}},
+    changes = {
+        "cluster": {},
+        "namespace": {"name": NAME, "create": False},
+        "surfaces": {"api": {"host": HOST}},
+        "backend.scale.replicas": 1,
+        "pods": {"trust": {"secretName": "authority", "key": "ca.crt"}},
+        "database": {
+            "external": {
+                "host": f"postgresql.{STATE}",
+                "name": "skillflaw",
+                "secretName": "database-first",
+                "userKey": "user",
+                "passwordKey": "password",
+                "sslMode": "verify-full",
             }
-        )
+        },
+        "cache": {"external": {"secretName": "cache", "key": "url"}},
+        "network.egress": [{"cidr": node.pods, "ports": [*SERVERS.values()]} for node in REAL.nodes],
+        # Never by itself: 31 February.
+        "backup": {"schedule": "0 0 31 2 *", "to": {"claim": {"size": "1Gi", "className": "local"}}},
+    }
+    with alone(kubectl, tmp_path_factory.mktemp("program"), NAME, changes) as stack:
+        namespace.make(kubectl, NAME)
+        credentials(kubectl, "first")
+        # Clients of Redis verify certificate and name unless they are asked not to.
+        secret(kubectl, "cache", url=f"rediss://:lab@redis.{STATE}:6379/0?retry_on_timeout=true")
+        secret(kubectl, "authority", **{"ca.crt": (REAL.pki / "ca.crt").read_text()})
         stack.sections["kubeconfig"] = stack.encrypted("kubeconfig", REAL.kubeconfig.read_text())
         stack.up()
         yield stack
         kubectl("delete", "jobs", "--all", f"--namespace={NAME}")
         stack.pulumi("destroy", "--yes", "--skip-preview")
-        volumes = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
-        left = [it for it in volumes if it["spec"]["claimRef"]["namespace"] == NAME]
-        kubectl("delete", "persistentvolume", *(volume["metadata"]["name"] for volume in left))
 
 
 @pytest.fixture(scope="module")
