@@ -184,6 +184,14 @@ def test_a_deleted_primary_refuses_connections_for_a_second_and_not_for_minutes(
     assert spec["primaryUpdateMethod"] == "switchover"
 
 
+def test_a_restarted_instance_is_seen_within_seconds_and_a_slow_one_keeps_half_a_minute(program):
+    startup, readiness = (cluster(program)["probes"][probe] for probe in ("startup", "readiness"))
+    assert startup["periodSeconds"] == readiness["periodSeconds"] == 2
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] == 30
+    # The operator derives it from its own start delay.
+    assert "failureThreshold" not in startup
+
+
 @pytest.mark.parametrize(("instances", "budget"), [(1, False), (2, True), (3, True)])
 def test_a_budget_never_refuses_the_drain_of_a_single_instances_node(instances, budget):
     assert cluster(run(file(instances=instances)))["enablePDB"] is budget
