@@ -27,6 +27,7 @@ _SPEC = frozenset(
         "primaryUpdateMethod",
         "primaryUpdateStrategy",
         "priorityClassName",
+        "probes",
         "resources",
         "smartShutdownTimeout",
         "stopDelay",
@@ -37,6 +38,8 @@ _SPEC = frozenset(
     }
 )
 """Fields by which a Cluster neither weakens its pods nor sends its data elsewhere."""
+_PROBES = frozenset({"startup", "readiness"})
+"""That of liveness also decides whether a primary that is cut off from its standbys stops."""
 _ROLE = frozenset({"name", "login", "passwordSecret"})
 _BEGINNINGS = {
     "initdb": frozenset({"database", "owner", "secret", "encoding", "dataChecksums"}),
@@ -61,6 +64,8 @@ def operated_database(resource: Resource, stack: Stack) -> Iterator[str]:
     spec = mapping(resource.at("spec"))
     for field in sorted(spec.keys() - _SPEC):
         yield f"the Cluster sets {field}"
+    for probe in sorted(mapping(spec.get("probes")).keys() - _PROBES):
+        yield f"the Cluster sets probes.{probe}"
     if spec.get("enableSuperuserAccess") is not False:
         yield "the Cluster has no enableSuperuserAccess: false"
     for role in mappings(resource.at("spec", "managed", "roles")):

@@ -367,6 +367,10 @@ BROKEN = [
             (operated(superuserSecret={"name": "root"}), "sets superuserSecret"),
             (operated(env=[{"name": "A", "value": "b"}]), "sets env"),
             (operated(backup={"barmanObjectStore": {}}), "sets backup"),
+            (
+                operated("probes", liveness={"isolationCheck": {"enabled": False}}),
+                "the Cluster sets probes.liveness",
+            ),
             (operated("managed", "roles", 0, superuser=True), "the role skillflaw sets superuser"),
             (
                 operated("managed", "roles", 0, inRoles=["pg_write_all_data"]),
