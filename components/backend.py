@@ -169,9 +169,9 @@ def _server(args: BackendArgs) -> k8s.core.v1.ContainerArgs:
     probes = args.runtime.probes
     return args.runtime.container(
         COMPONENT,
-        # 30 s of tolerance: longer than a database fails over, shorter than a user waits.
+        # 90 s of tolerance: longer than a database is away whose primary's node has died (decision 0043).
         readiness_probe=pods.http(
-            probes.readiness, "http", period_seconds=10, failure_threshold=3, timeout_seconds=5
+            probes.readiness, "http", period_seconds=10, failure_threshold=9, timeout_seconds=5
         ),
         # Never asks state: a restart cures no database, and all replicas at once is an outage.
         liveness_probe=pods.http(

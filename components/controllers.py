@@ -21,6 +21,8 @@ def _nginx(seconds: int) -> Mapping[str, str]:
 
 def _f5_nginx(seconds: int) -> Mapping[str, str]:
     return {
+        # The next pod is asked after it; left out, after 60 s.
+        "nginx.org/proxy-connect-timeout": "5s",
         "nginx.org/proxy-read-timeout": f"{seconds}s",
         "nginx.org/proxy-send-timeout": f"{seconds}s",
         "nginx.org/proxy-buffering": "false",

@@ -18,7 +18,7 @@ _SAFE = re.compile(
     [^/]+                                                      # a name without a prefix is nobody's but the operator's
     | external-dns\.alpha\.kubernetes\.io/.+
     | cert-manager\.io/(duration|renew-before|private-key-[-a-z]+|revision-history-limit)
-    | traefik\.ingress\.kubernetes\.io/(router\..+|service\.sticky\..+)
+    | traefik\.ingress\.kubernetes\.io/(router\..+|service\.(sticky\..+|serverstransport))
     | nginx\.ingress\.kubernetes\.io/(
           proxy-(?!ssl-|redirect-|set-|cookie-).+ | limit-.+ | client-body-buffer-size | (white|allow|deny)list-source-range
         | (force-)?ssl-redirect | affinity.* | session-cookie-.+ | load-balance | backend-protocol | enable-access-log

@@ -22,10 +22,17 @@ from tests.live.namespace import staying
 NAME = "operated"
 """The stack, and its namespace."""
 HOST = "operated.skillflaw.test"
+TRAEFIK = "traefik.ingress.kubernetes.io"
 INSTANCE = "cnpg.io/cluster=database,cnpg.io/podRole=instance"
 SECTIONS = {
     "namespace": {"name": NAME},
-    "surfaces": {"api": {"host": HOST}},
+    "surfaces": {
+        "api": {
+            "host": HOST,
+            "annotations": {f"{TRAEFIK}/router.middlewares": "again@file"},
+            "serviceAnnotations": {f"{TRAEFIK}/service.serverstransport": "quick@file"},
+        }
+    },
     "database": {
         "cloudNativePg": {
             "major": 15,
@@ -39,7 +46,7 @@ SECTIONS = {
     "network.apiServer": [{"cidr": f"{REAL.machine}/32", "ports": [6443]}],
     "backup": {},
 }
-"""Edits of the lab's stack file: an API, and two instances."""
+"""Edits of the lab's stack file: an API whose edge asks another pod when one does not answer, and two instances."""
 
 SCRIPT = """
 import json, os, sys, time

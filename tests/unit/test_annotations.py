@@ -57,6 +57,7 @@ SAFE = [
     ("traefik.ingress.kubernetes.io/router.entrypoints", "websecure"),
     ("traefik.ingress.kubernetes.io/router.tls", "true"),
     ("traefik.ingress.kubernetes.io/router.middlewares", "edge-limits@kubernetescrd"),
+    ("traefik.ingress.kubernetes.io/service.serverstransport", "edge-quick@kubernetescrd"),
     (f"{NGINX}/proxy-read-timeout", "3600"),
     (f"{NGINX}/proxy-body-size", "1g"),
     (f"{NGINX}/limit-rps", "20"),

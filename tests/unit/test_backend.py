@@ -182,6 +182,13 @@ def test_the_guides_environment_is_there():
     }
 
 
+def test_pods_stay_in_their_service_while_a_standby_takes_over_from_a_dead_node():
+    probe = server(lab())["readinessProbe"]
+    assert probe["httpGet"]["path"] == "/health_check"
+    # 76 to 82 s on the lab (`make drill`).
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 90
+
+
 def test_two_words_are_enough_for_an_image_without_health_check():
     program = lab(backend={"probes": {"startup": "/health", "readiness": "/health"}})
     containers = [

@@ -95,6 +95,7 @@ def test_the_controller_that_is_named_wins_over_what_the_class_is_known_for():
     edge = {"edge.ingress": {"className": "nginx", "controller": "f5-nginx"}} | PLAIN
     annotations = route(edited(edge))["metadata"]["annotations"]
     assert annotations["nginx.org/proxy-read-timeout"] == "315s"
+    assert annotations["nginx.org/proxy-connect-timeout"] == "5s"
     assert not any(key.startswith(NGINX) for key in annotations)
 
 
