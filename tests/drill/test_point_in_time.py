@@ -1,7 +1,13 @@
 """A database goes back to a moment by the commands of docs/operating.md, and the one that was wrong stays."""
 
+import base64
 import json
+import os
+import signal
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +18,10 @@ from lab.errors import LabError
 from lab.layout import REAL
 from lab.process import wait_for
 from tests.drill.test_moving_in import OLD
+from tests.engine.stack import Stack
 from tests.live import object_store
 from tests.live.alone import alone
+from tests.live.namespace import discard_volumes, make, staying
 from tests.live.operate import operation
 from tests.live.operated import INSTANCE, NAME, SECTIONS, Operated
 
@@ -30,14 +38,25 @@ PAUSE = timedelta(milliseconds=20)
 """Less than the writer waits between two rows."""
 
 
-@pytest.fixture
-def database(kubectl, tools, both_nodes, tmp_path):
+@pytest.fixture(scope="module")
+def database(kubectl, tools, both_nodes, tmp_path_factory) -> Iterator[Operated]:
+    """The first Cluster of a stack, which archives and has a base backup."""
     operator.install(REAL, tools, lambda words: None)
     barman_cloud.install(REAL, tools, lambda words: None)
     object_store.serve(kubectl)
     sections = SECTIONS | {"protection": OLD["protection"], "backup": {"schedule": "0 3 * * *"}}
-    with alone(kubectl, tmp_path, NAME, sections) as stack:
-        yield Operated(stack, kubectl, [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"])
+    with alone(kubectl, tmp_path_factory.mktemp("program"), NAME, sections) as stack:
+        stack.up()
+        first = Operated(stack, kubectl, [str(tools.program("kubectl")), f"--kubeconfig={REAL.kubeconfig}"])
+        object_store.credentials(kubectl, NAME, "archive", "authority")
+        stack.sections["database"]["cloudNativePg"]["objectStore"] = STORE
+        stack.sections["pods"] = {"trust": {"secretName": "authority", "key": "ca.crt"}}
+        stack.sections["network"]["egress"] = [object_store.EGRESS]
+        stack.up()
+        wait_for(lambda: archives(first), 300, "a primary and a standby with the plugin")
+        backup = kubectl("create", WHERE, "--filename=-", "--output=name", stdin=BASE_BACKUP).strip()
+        wait_for(lambda: is_whole(first, backup), 300, "a base backup")
+        yield first
     kubectl("delete", "namespace", object_store.NAME)
 
 
@@ -79,20 +98,50 @@ def archived(database: Operated) -> float:
     return time.monotonic() - begun
 
 
-def restored(database: Operated, recovery: dict[str, Any]) -> float:
-    """Goes back by the commands of docs/operating.md; seconds until the application runs on what was restored."""
-    stack = database.stack
-    released = operation(NAME, "release", "database", program=stack.program)
+def generation(database: Operated) -> int:
+    """That of the Cluster that the application uses."""
+    return database.stack.sections["database"]["cloudNativePg"].get("recovery", {}).get("generation", 1)
+
+
+def current(database: Operated) -> Operated:
+    """The stack by the Cluster that the application uses."""
+    number = generation(database)
+    return database.other("database" if number == 1 else f"database-g{number}")
+
+
+def release(database: Operated) -> None:
+    released = operation(NAME, "release", "database", program=database.stack.program)
     assert released.returncode == 0, released.stdout + released.stderr
+
+
+def restored(database: Operated, recovery: dict[str, Any]) -> float:
+    """Goes back after a `release`; seconds until the application runs on what was restored."""
+    stack = database.stack
     stack.sections["database"]["cloudNativePg"]["recovery"] = recovery
     stack.sections["protection"]["migrating"] = ["database.cloudNativePg.recovery.generation"]
     begun = time.monotonic()
     stack.up()
-    seconds = time.monotonic() - begun
     database.kubectl("rollout", "status", "deployment/skillflaw-backend", WHERE, "--timeout=180s")
+    seconds = time.monotonic() - begun
     del stack.sections["protection"]["migrating"]
     assert stack.preview() == {}
     return seconds
+
+
+def moments(database: Operated) -> datetime:
+    """A moment after the commit of one row and before that of the next; the log of both is in the archive."""
+    database.psql("CREATE SCHEMA IF NOT EXISTS drill")
+    database.psql("DROP TABLE IF EXISTS drill.moments; CREATE TABLE drill.moments (number int)")
+    database.psql("INSERT INTO drill.moments VALUES (1)")
+    between = datetime.fromisoformat(database.psql("SELECT clock_timestamp() AT TIME ZONE 'UTC'").strip())
+    database.psql("INSERT INTO drill.moments VALUES (2)")
+    archived(database)
+    return between.replace(tzinfo=UTC)
+
+
+def written(moment: datetime) -> str:
+    """As a stack file says it."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 CLIENTS = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'skillflaw' AND client_addr IS NOT NULL"
@@ -101,40 +150,28 @@ DROPPED = "SELECT to_regclass('drill.written') IS NULL"
 
 
 def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every_older_database_stays(
-    database, kubectl, row
+    database, row
 ):
     stack = database.stack
-    stack.up()
-    object_store.credentials(kubectl, NAME, "archive", "authority")
-    stack.sections["database"]["cloudNativePg"]["objectStore"] = STORE
-    stack.sections["pods"] = {"trust": {"secretName": "authority", "key": "ca.crt"}}
-    stack.sections["network"]["egress"] = [object_store.EGRESS]
-    stack.up()
-    wait_for(lambda: archives(database), 300, "a primary and a standby with the plugin")
-    backup = kubectl("create", WHERE, "--filename=-", "--output=name", stdin=BASE_BACKUP).strip()
-    begun = time.monotonic()
-    wait_for(lambda: is_whole(database, backup), 300, "a base backup")
-    backed_up = time.monotonic() - begun
-
     with database.writer() as writer:
         writer.goes_on()
         last = [tried for tried in writer.tried if not tried.failure][-1]
         writer.goes_on()
     moment = datetime.fromtimestamp(last.at, UTC) + PAUSE
-    written = database.rows()
-    assert writer.acknowledged <= written
-    assert max(written) > last.number + 1
+    found = database.rows()
+    assert writer.acknowledged <= found
+    assert max(found) > last.number + 1
     in_archive = archived(database)
     database.psql("DROP TABLE drill.written")
 
-    to_a_moment = {"generation": 2, "targetTime": moment.isoformat().replace("+00:00", "Z")}
-    seconds = restored(database, to_a_moment)
+    release(database)
+    seconds = restored(database, {"generation": 2, "targetTime": written(moment)})
 
     old, new = database, database.other("database-g2")
     rows, before = new.rows(), set(range(1, last.number + 1))
     row("restore to a moment", acknowledged=len(before), lost=len(before - rows),
-        also=f"base backup {backed_up:.0f} s; log archived after {in_archive:.1f} s; {seconds:.0f} s until the "
-        f"application runs on it; {len(written - rows)} rows written after the moment are not there")  # fmt: skip
+        also=f"log archived after {in_archive:.1f} s; {seconds:.0f} s until the application runs on it; "
+        f"{len(found - rows)} rows written after the moment are not there")  # fmt: skip
     assert rows == before
     assert old.status("phase") == "Cluster in healthy state"
     assert old.psql(DROPPED).strip() == "t"
@@ -145,6 +182,7 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every
 
     # All that the first one has, which is without the table.
     archived(old)
+    release(database)
     seconds = restored(database, {"generation": 3, "source": 1})
     again = database.other("database-g3")
     row("restore of the first database once more", also=f"{seconds:.0f} s until the application runs on it")
@@ -152,3 +190,84 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every
     assert int(again.psql("SELECT count(*) FROM alembic_version")) == 1
     assert again.psql(CLIENTS).strip() == "t"
     assert new.rows() == before
+
+
+@contextmanager
+def interrupted(stack: Stack) -> Iterator[None]:
+    """An `up` that is under way for the block, and stopped after it."""
+    stack.write()
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
+        cwd=stack.program,
+        env=os.environ | stack.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as engine:
+        yield
+        engine.send_signal(signal.SIGINT)
+        assert engine.wait(120) != 0
+
+
+def test_a_moment_that_the_archive_does_not_reach_leaves_the_application_alone_and_an_earlier_one_is_next(
+    database, kubectl, row
+):
+    stack, before = database.stack, current(database)
+    number = generation(database) + 1
+    moment = moments(before)
+    release(database)
+    never = {"generation": number, "targetTime": written(datetime.now(UTC) + timedelta(days=1))}
+    stack.sections["database"]["cloudNativePg"]["recovery"] = never
+    stack.sections["protection"]["migrating"] = ["database.cloudNativePg.recovery.generation"]
+    pods = {pod["metadata"]["name"] for pod in staying(kubectl, NAME, "app=skillflaw-backend")}
+    failed = f"--selector=batch.kubernetes.io/job-name=database-g{number}-1-full-recovery"
+    begun = time.monotonic()
+    with interrupted(stack):
+        wait_for(
+            lambda: (
+                "Failed"
+                in kubectl("get", "pods", WHERE, failed, "--output=jsonpath={.items[*].status.phase}")
+            ),
+            600,
+            "a recovery that fails",
+        )
+    noticed = time.monotonic() - begun
+    assert {pod["metadata"]["name"] for pod in staying(kubectl, NAME, "app=skillflaw-backend")} == pods
+    assert before.psql(CLIENTS).strip() == "t"
+
+    recovered = operation(NAME, "recover", program=stack.program)
+    assert recovered.returncode == 0, recovered.stdout + recovered.stderr
+    kubectl("delete", f"clusters.postgresql.cnpg.io/database-g{number}", WHERE)
+    stack.pulumi("refresh", "--yes", "--skip-preview")
+    seconds = restored(database, {"generation": number, "targetTime": written(moment)})
+    row("restore to a moment that is not in the archive, then to one that is",
+        also=f"failed after {noticed:.0f} s, no pod touched; {seconds:.0f} s until the application runs on the other")  # fmt: skip
+    assert current(database).psql("SELECT number FROM drill.moments").split() == ["1"]
+    assert before.psql("SELECT count(*) FROM drill.moments").strip() == "2"
+
+
+def test_a_stack_that_is_gone_with_its_cluster_comes_back_from_its_archive_and_key(
+    database, kubectl, tmp_path, row
+):
+    stack, number = database.stack, generation(database)
+    moments(current(database))
+    key = json.loads(kubectl("get", "secrets", WHERE, "--output=json"))["items"]
+    (kept,) = (it["data"] for it in key if it["metadata"]["name"].startswith("secret-key-secret-"))
+    (tmp_path / "key").write_bytes(base64.b64decode(kept["skillflaw_secret_key"]))
+    kubectl("delete", "namespace", NAME, "--timeout=180s")
+    discard_volumes(kubectl, NAME)
+    stack.pulumi("stack", "rm", NAME, "--yes", "--force")
+
+    begun = time.monotonic()
+    stack.pulumi("stack", "init", NAME, "--no-select", "--secrets-provider=passphrase")
+    make(kubectl, NAME)
+    object_store.credentials(kubectl, NAME, "archive", "authority")
+    kubectl("create", "secret", "generic", "key", WHERE, f"--from-file=value={tmp_path / 'key'}")
+    stack.sections["namespace"]["create"] = False
+    stack.sections["secretKey"] = {"existing": {"secretName": "key", "key": "value", "version": "1"}}
+    stack.sections["database"]["cloudNativePg"]["recovery"] = {"generation": number + 1}
+    stack.up()
+    row("everything lost, restored from the archive", recovered=time.monotonic() - begun)
+    back = current(database)
+    assert back.psql("SELECT count(*) FROM drill.moments").strip() == "2"
+    assert back.psql(CLIENTS).strip() == "t"
+    assert stack.preview() == {}
