@@ -240,7 +240,7 @@ def test_a_moment_that_the_archive_does_not_reach_leaves_the_application_alone_a
     stack.pulumi("refresh", "--yes", "--skip-preview")
     seconds = restored(database, {"generation": number, "targetTime": written(moment)})
     row("restore to a moment that is not in the archive, then to one that is",
-        also=f"failed after {noticed:.0f} s, no pod touched; {seconds:.0f} s until the application runs on the other")  # fmt: skip
+        also=f"failed after {noticed:.0f} s, no pod touched; {seconds:.0f} s until it runs on the other")  # fmt: skip
     assert current(database).psql("SELECT number FROM drill.moments").split() == ["1"]
     assert before.psql("SELECT count(*) FROM drill.moments").strip() == "2"
 
