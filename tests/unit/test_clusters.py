@@ -174,7 +174,8 @@ def test_every_fragment_names_its_controller_or_the_one_that_its_class_is_known_
 
 
 def test_the_page_says_what_is_written_for_every_controller():
-    rows = dict(re.findall(r"^\| `([-\w]+)` \| (.+?) \|", PAGE, re.MULTILINE))
+    annotations, _, _ = PAGE.partition("### A pod that does not answer")
+    rows = dict(re.findall(r"^\| `([-\w]+)` \| (.+?) \|", annotations, re.MULTILINE))
     assert rows.keys() == set(get_args(Controller))
     for name, said in rows.items():
         assert said.startswith("nothing") == (not ANNOTATIONS[name](300)), name
