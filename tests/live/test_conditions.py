@@ -321,7 +321,7 @@ def test_an_edge_and_a_resolver_on_the_nodes_own_network_are_named_by_their_addr
             "pods": {"annotations": {"example.com/resolver": "node"}},
         }
     )
-    # The provider takes a Deployment for rolled out whose change neither its controller nor the provider's informer has seen.
+    # To the provider a Deployment is rolled out whose change neither its controller nor the provider's informer has seen.
     kubectl("rollout", "status", "deployment/skillflaw-backend", NAMESPACE, "--timeout=300s")
     for pod in pods(kubectl, "backend").values():
         assert pod["spec"]["dnsConfig"]["nameservers"] == [RESOLVER]
