@@ -46,7 +46,10 @@ def aside(kubectl) -> Iterator[None]:
 
 
 def delete(database: Operated) -> None:
-    database.kubectl("delete", "pod", database.primary, f"--namespace={NAME}", "--wait=false")
+    before = database.primary
+    database.kubectl("delete", "pod", before, f"--namespace={NAME}", "--wait=false")
+    # It takes rows for a second more, which are no sign of a failover.
+    wait_for(lambda: database.primary != before, 120, "another primary")
 
 
 def kill_postmaster(database: Operated) -> None:
@@ -63,6 +66,7 @@ def switch_over(database: Operated) -> None:
         "patch", "clusters.postgresql.cnpg.io/database", f"--namespace={NAME}",
         "--subresource=status", "--type=merge", f"--patch={words}",
     )  # fmt: skip
+    wait_for(lambda: database.primary == standby, 120, "the standby as primary")
 
 
 def change_parameter(database: Operated) -> None:
