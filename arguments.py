@@ -497,7 +497,8 @@ def network(
         monitoring=_peers(own.monitoring),
         egress=_destinations(own.egress),
         operator=_peers(own.operator),
-        clusters=[names.cluster(number) for number in _generations(operated)],
+        # Earlier ones live on until somebody deletes them, and their operator and standbys need the network.
+        clusters=[names.cluster(number) for number in range(operated.generation if operated else 1, 0, -1)],
         api_server=_destinations(own.api_server),
         acme=bool(_issued(settings)),
     )
@@ -569,13 +570,6 @@ def _watched(
         backup_wait_days=longest_wait(backup.schedule) if backup.schedule else None,
         certificates=[names.certificate(surface) for surface in _issued(settings)],
     )
-
-
-def _generations(operated: sections.CloudNativePg | None) -> list[int]:
-    """The Cluster in use, and the one that it began as, which lives on."""
-    if not operated:
-        return [1]
-    return [operated.generation, *([operated.recovery.restored] if operated.recovery else [])]
 
 
 def _claims(settings: Settings) -> Iterator[str]:

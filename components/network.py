@@ -87,7 +87,7 @@ class NetworkArgs:
     operator: Sequence[Peer] = ()
     """CloudNativePG's operator."""
     clusters: Sequence[str] = (names.CLUSTER,)
-    """Clusters that it runs for the stack: the one in use, and the one that this began as."""
+    """Clusters that it runs for the stack: the one in use, and those before it."""
     api_server: Sequence[Destination] = ()
     """The API server at its own addresses and ports."""
     acme: bool = False

@@ -60,7 +60,7 @@ def kill_postmaster(database: Operated) -> None:
 
 
 def switch_over(database: Operated) -> None:
-    (standby,) = {"database-1", "database-2"} - {database.primary}
+    standby = database.standby
     words = f'{{"status": {{"targetPrimary": "{standby}", "phase": "Switchover in progress"}}}}'
     database.kubectl(
         "patch", "clusters.postgresql.cnpg.io/database", f"--namespace={NAME}",

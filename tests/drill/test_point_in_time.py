@@ -150,7 +150,7 @@ DROPPED = "SELECT to_regclass('drill.written') IS NULL"
 
 
 def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every_older_database_stays(
-    database, row
+    database, kubectl, row
 ):
     stack = database.stack
     with database.writer() as writer:
@@ -184,16 +184,19 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every
     archived(old)
     release(database)
     seconds = restored(database, {"generation": 3, "source": 1})
-    again = database.other("database-g3")
+    again = current(database)
     row("restore of the first database once more", also=f"{seconds:.0f} s until the application runs on it")
     assert again.psql(DROPPED).strip() == "t"
     assert int(again.psql("SELECT count(*) FROM alembic_version")) == 1
     assert again.psql(CLIENTS).strip() == "t"
     assert new.rows() == before
+    # Nobody's any more, and as well as before: a standby is made again.
+    kubectl("delete", "pod", new.standby, WHERE)
+    new.wait_until_whole()
 
 
 @contextmanager
-def interrupted(stack: Stack) -> Iterator[None]:
+def interrupted(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
     """An `up` that is under way for the block, and stopped after it."""
     stack.write()
     with subprocess.Popen(
@@ -203,7 +206,7 @@ def interrupted(stack: Stack) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as engine:
-        yield
+        yield engine
         engine.send_signal(signal.SIGINT)
         assert engine.wait(120) != 0
 
@@ -214,21 +217,21 @@ def test_a_moment_that_the_archive_does_not_reach_leaves_the_application_alone_a
     stack, before = database.stack, current(database)
     number = generation(database) + 1
     moment = moments(before)
+    # Later than every commit whose log is in the archive, and past: one that is to come is refused.
+    late = {"generation": number, "targetTime": written(datetime.now(UTC))}
     release(database)
-    never = {"generation": number, "targetTime": written(datetime.now(UTC) + timedelta(days=1))}
-    stack.sections["database"]["cloudNativePg"]["recovery"] = never
+    stack.sections["database"]["cloudNativePg"]["recovery"] = late
     stack.sections["protection"]["migrating"] = ["database.cloudNativePg.recovery.generation"]
     pods = {pod["metadata"]["name"] for pod in staying(kubectl, NAME, "app=skillflaw-backend")}
     failed = f"--selector=batch.kubernetes.io/job-name=database-g{number}-1-full-recovery"
     begun = time.monotonic()
-    with interrupted(stack):
+    phases = ("get", "pods", WHERE, failed, "--output=jsonpath={.items[*].status.phase}")
+    with interrupted(stack) as engine:
         wait_for(
-            lambda: (
-                "Failed"
-                in kubectl("get", "pods", WHERE, failed, "--output=jsonpath={.items[*].status.phase}")
-            ),
+            lambda: "Failed" in kubectl(*phases),
             600,
             "a recovery that fails",
+            alive=lambda: engine.poll() is None,
         )
     noticed = time.monotonic() - begun
     assert {pod["metadata"]["name"] for pod in staying(kubectl, NAME, "app=skillflaw-backend")} == pods

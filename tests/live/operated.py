@@ -158,6 +158,12 @@ class Operated:
     def primary(self) -> str:
         return self.status("currentPrimary")
 
+    @property
+    def standby(self) -> str:
+        """The one of two instances that is not the primary."""
+        (name,) = {f"{self._cluster}-1", f"{self._cluster}-2"} - {self.primary}
+        return name
+
     def node_of(self, pod: str) -> str:
         return self.kubectl("get", "pod", pod, f"--namespace={NAME}", "--output=jsonpath={.spec.nodeName}")
 
