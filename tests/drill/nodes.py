@@ -9,8 +9,13 @@ from lab.layout import REAL, Node
 from lab.toolchain import Tools
 from tests.live.namespace import staying
 
-SHARE = 0.55
-"""Share of the requests in the minute after a node's death that one of two replicas would have had, and some."""
+
+def share(asked: int) -> float:
+    """Most of so many requests that one of two replicas has: half, and three deviations of a coin.
+
+    Where each that fails holds its place for 30 s, about 40 are asked in a minute, and 22 of them are no sign of more.
+    """
+    return asked / 2 + 1.5 * asked**0.5
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from lab.mint import Minted
 from lab.process import wait_for
 from operations.wire import Endpoint, resolved
 from tests.drill import guide
-from tests.drill.nodes import SHARE, back_afterwards, ready_away_from
+from tests.drill.nodes import back_afterwards, ready_away_from, share
 from tests.live import flows
 from tests.live.conftest import at_risk, committed, edited, hosts, minted, stack
 from tests.live.namespace import NAME, NAMESPACE, pods, staying
@@ -139,7 +139,7 @@ def test_a_node_that_dies_takes_its_share_of_requests_and_is_replaced(kubectl, t
     also = f"replacements of this program Ready after {replaced:.0f} s; {on_it} of the guide's pods were on the node"
     write(row, "node without state killed", asked, begun, f"{also}, {guides} Ready elsewhere then")
     ours = [it for it in asked[OURS].asked if it.kind == "alive" and begun <= it.begun <= begun + 60]
-    assert sum(bool(it.failure) for it in ours) <= SHARE * len(ours), asked[OURS].story
+    assert sum(bool(it.failure) for it in ours) <= share(len(ours)), asked[OURS].story
     assert not [it for it in asked[OURS].failures if it.begun > begun + 80], asked[OURS].story
     assert replaced <= 100
 

@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.images import build, folders
 from lab.layout import REAL
 from lab.process import wait_for
-from tests.drill.nodes import SHARE, back_afterwards, ready_away_from
+from tests.drill.nodes import back_afterwards, ready_away_from, share
 from tests.live import flows
 from tests.live.namespace import NAMESPACE, pods
 from tests.live.operated import NAME, Operated, api, operated
@@ -195,4 +195,4 @@ def test_a_node_that_dies_takes_no_acknowledged_row_along(database, kubectl, too
     assert writer.outage <= A_NODE
     assert replaced <= 100
     assert not later, asked.story
-    assert failed <= SHARE * len(alive), asked.story
+    assert failed <= share(len(alive)), asked.story
