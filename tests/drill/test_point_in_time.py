@@ -140,7 +140,7 @@ def moments(database: Operated) -> datetime:
 
 
 def written(moment: datetime) -> str:
-    """As a stack file says it."""
+    """In RFC 3339, as `targetTime` takes it."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
