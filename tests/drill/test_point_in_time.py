@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import signal
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components import names
 from lab import barman_cloud, operator
 from lab.errors import LabError
 from lab.layout import REAL
@@ -105,8 +105,7 @@ def generation(database: Operated) -> int:
 
 def current(database: Operated) -> Operated:
     """The stack by the Cluster that the application uses."""
-    number = generation(database)
-    return database.other("database" if number == 1 else f"database-g{number}")
+    return database.other(names.cluster(generation(database)))
 
 
 def release(database: Operated) -> None:
@@ -198,14 +197,7 @@ def test_the_last_row_before_a_moment_comes_back_the_next_one_does_not_and_every
 @contextmanager
 def interrupted(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
     """An `up` that is under way for the block, and stopped after it."""
-    stack.write()
-    with subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
-        cwd=stack.program,
-        env=os.environ | stack.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as engine:
+    with stack.begin_up() as engine:
         yield engine
         engine.send_signal(signal.SIGINT)
         assert engine.wait(120) != 0

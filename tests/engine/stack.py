@@ -73,6 +73,17 @@ class Stack:
         self.ups += 1
         return self.pulumi("up", "--yes", "--skip-preview", "--color=never", *options, check=check)
 
+    def begin_up(self) -> subprocess.Popen[bytes]:
+        """An `up` that is under way."""
+        self.write()
+        return subprocess.Popen(
+            ["pulumi", "up", "--yes", "--skip-preview", f"--stack={self.name}", "--non-interactive"],
+            cwd=self.program,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def preview(self, sections: dict[str, Any] | None = None) -> dict[str, set[str]]:
         """Steps of an `up`: logical names by operation, components and what stays left out.
 

@@ -52,14 +52,7 @@ def present(stack: Stack) -> set[str]:
 
 def killed_up(stack: Stack, after: float) -> bool:
     """Begins an `up` and kills engine, program and providers; whether they were still at work."""
-    stack.write()
-    with subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
-        cwd=stack.program,
-        env=os.environ | stack.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as engine:
+    with stack.begin_up() as engine:
         try:
             engine.wait(after)
         except subprocess.TimeoutExpired:
@@ -73,14 +66,7 @@ def killed_up(stack: Stack, after: float) -> bool:
 
 def interrupted_up(stack: Stack) -> None:
     """Begins an `up` and interrupts it once a pod waits for a node."""
-    stack.write()
-    with subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", f"--stack={stack.name}", "--non-interactive"],
-        cwd=stack.program,
-        env=os.environ | stack.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as engine:
+    with stack.begin_up() as engine:
         ends = time.monotonic() + 120
         while "Unschedulable" not in stack.kubectl(
             "get", "pods", f"--namespace={stack.name}", "--output=json"
