@@ -1,4 +1,4 @@
-"""How much the lab's stack carries with 1, 2 and 4 pods, next to a bare one: the figures of docs/sizing.md."""
+"""How much the lab's stack carries with 1, 2 and 4 pods, next to a bare one and without Redis: docs/sizing.md."""
 
 import json
 import subprocess
@@ -19,7 +19,6 @@ from operations.load.watch import Watch
 from operations.status.asked import asked
 from tests.live.namespace import NAME, NAMESPACE, pods
 from tests.live.stack import Stack
-from tests.table import Say
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -36,8 +35,21 @@ given = json.loads(sys.argv[1])
 sender = Sender(origin=given["origin"], flow=given["flow"], key=Path(given["file"]).read_text())
 print(msgspec.json.encode(sender.send(given["users"], given["seconds"], 100_000, lambda: None)).decode())
 """
+HEAD = ("requests/s", "p50", "p95", "cores", "CPU per request", "postgresql", "connections")
 BARE = "bare"
 """A pod of the backend's image with nothing in front of it: no edge, no Service, no probe."""
+
+
+@pytest.fixture
+def sender(minted: Minted) -> Sender:
+    """Clients of the public host."""
+    return Sender(
+        origin="https://api.skillflaw.test",
+        flow=minted.flow,
+        key=minted.api_key_file.read_text(),
+        address=REAL.nodes[0].address,
+        ca_file=REAL.pki / "ca.crt",
+    )
 
 
 @pytest.fixture
@@ -93,19 +105,10 @@ def bare(kubectl) -> Iterator[Callable[[Minted], tuple[Sent, float | None]]]:
 
 @pytest.mark.parametrize("records", [True, False])
 def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
-    edited: Stack, kubectl, minted: Minted, bare, say, records
+    edited: Stack, kubectl, minted: Minted, sender: Sender, bare, say, records
 ):
     edited.up(POOL | {"backend.scale.replicas": 4, "backend.records": records})
-    sender = Sender(
-        origin="https://api.skillflaw.test",
-        flow=minted.flow,
-        key=minted.api_key_file.read_text(),
-        address=REAL.nodes[0].address,
-        ca_file=REAL.pki / "ca.crt",
-    )
-    say(
-        "records", "pods", "requests/s", "p50", "p95", "cores", "CPU per request", "postgresql", "connections"
-    )
+    say("records", "pods", *HEAD)
     carried: dict[int, Step] = {}
     for number in (4, 2, 1):
         kubectl("scale", "deployment", "skillflaw-backend", NAMESPACE, f"--replicas={number}")
@@ -113,7 +116,7 @@ def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
         kubectl("rollout", "status", "deployment", "skillflaw-backend", NAMESPACE, "--timeout=180s")
         with asked("lab") as stack:
             carried[number] = measured = step(stack, sender, USERS, SECONDS, 100_000)
-        write(say, records, number, measured)
+        say(records, number, *cells(measured))
         assert measured.sent.failed == 0, measured.sent
     alone, cores = bare(minted)
     spent = f"{1000 * cores / alone.rate:.0f} ms" if cores else "–"
@@ -121,6 +124,16 @@ def test_what_a_pod_carries_is_measured_next_to_a_bare_one(
     assert alone.failed == 0, alone
     # The edge, the Service and the probes: seen at 1.0, on a machine that others use too.
     assert carried[1].sent.rate > 0.6 * alone.rate
+
+
+def test_one_pod_without_redis_is_measured_next_to_one_with_it(edited: Stack, sender: Sender, say):
+    say("cache", *HEAD)
+    for name, cache in (("Redis", {}), ("none", {"cache": {"none": True}})):
+        edited.up(POOL | {"backend.scale.replicas": 1} | cache)
+        with asked("lab") as stack:
+            measured = step(stack, sender, USERS, SECONDS, 100_000)
+        say(name, *cells(measured))
+        assert measured.sent.failed == 0, measured.sent
 
 
 def watched(sending: subprocess.Popen[str], watch: Watch) -> str:
@@ -132,10 +145,11 @@ def watched(sending: subprocess.Popen[str], watch: Watch) -> str:
             watch.look()
 
 
-def write(say: Say, records: bool, number: int, it: Step) -> None:
+def cells(it: Step) -> tuple[object, ...]:
+    """A measurement as HEAD has it."""
     database = it.pods.get("postgresql-0") if isinstance(it.pods, dict) else None
-    say(
-        records, number, f"{it.sent.rate:.1f}", it.sent.p50, it.sent.p95,
+    return (
+        f"{it.sent.rate:.1f}", it.sent.p50, it.sent.p95,
         it.cores and f"{it.cores:.2f}", it.milliseconds and f"{it.milliseconds:.0f} ms",
         database and f"{database.cores:.2f}", getattr(it.connections, "used", "–"),
     )  # fmt: skip
