@@ -28,10 +28,10 @@ Measured by `make bench` on the simulated lab, medians of {PAIRS} runs; what is 
 The lab's own language host ran it. The official one took about 1 s more for each command: it looks for the environment and
 asks `pip list` (the 19 commands of `tests/engine/test_language_host.py`: 22 s, and 43 s with the official one).
 
-A preview of the production stack without a change, 3.45 s of one run, is: 1.02 s until the program begins (the engine, the
-host, Python with `pulumi`), 0.84 s of imports (nearly all of it the SDK's `core.v1` and `batch.v1`), 0.04 s for the stack
-file and its rules, 0.13 s to declare everything, 1.09 s in which engine and provider answer, and 0.33 s until the engine
-has ended.
+A preview of the production stack without a change, on a slow machine (3.45 s of one run), is: 1.02 s until the program
+begins (the engine, the host, Python with `pulumi`), 0.84 s of imports (nearly all of it the SDK's `core.v1` and
+`batch.v1`), 0.04 s for the stack file and its rules, 0.13 s to declare everything, 1.09 s in which engine and provider
+answer, and 0.33 s until the engine has ended.
 
 | what | measured | goal |
 |---|---|---|
