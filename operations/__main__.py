@@ -78,7 +78,8 @@ def validate(
 ) -> None:
     """Section 5 of the guide against the live stack, through the Service and through the ingress.
 
-    Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster).
+    Exit codes: 0, every check passed; 1, a check failed; 2, it could not begin (options, outputs, cluster, a rollout
+    that has not ended after 15 minutes).
     """
     # The clients of openai and mcp take a second to import, which no other command needs.
     from operations.validate.plan import Visitor, compose
@@ -96,22 +97,25 @@ def validate(
         )
         trust = ssl.create_default_context(cafile=ca_file)
         edge = {surface: Endpoint(origin, trust) for surface, origin in known.surfaces.items()}
-        with (
-            known.kubectl() as kubectl,
-            kubectl.port_forward(known.backend_service, known.backend_port) as service,
-            resolved({at.host for at in edge.values()}, ingress_address),
-        ):
-            checks = compose(
-                service=Endpoint(service),
-                edge=edge,
-                allow=known.api_allow,
-                kubectl=kubectl,
-                visitor=visitor,
-                address=ingress_address,
-            )
-            where = f"context {known.context or 'of its kubeconfig'}, namespace {known.namespace}"
-            console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
-            failed = report(checks, console, [secret for secret in (visitor.key, visitor.password) if secret])
+        with known.kubectl() as kubectl:
+            # `pulumi up` may have ended before its last rollout had begun.
+            kubectl.wait_for_rollouts()
+            with (
+                kubectl.port_forward(known.backend_service, known.backend_port) as service,
+                resolved({at.host for at in edge.values()}, ingress_address),
+            ):
+                checks = compose(
+                    service=Endpoint(service),
+                    edge=edge,
+                    allow=known.api_allow,
+                    kubectl=kubectl,
+                    visitor=visitor,
+                    address=ingress_address,
+                )
+                where = f"context {known.context or 'of its kubeconfig'}, namespace {known.namespace}"
+                console.print(f"validating {stack} ({where}): {len(checks)} checks", soft_wrap=True)
+                secrets = [secret for secret in (visitor.key, visitor.password) if secret]
+                failed = report(checks, console, secrets)
     raise typer.Exit(1 if failed else 0)
 
 

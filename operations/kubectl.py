@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from operations.ownership import OWN
 from operations.program import ProgramError, output_of
 
 
@@ -76,6 +77,11 @@ class Kubectl:
         return {
             key: base64.b64decode(value).decode() for key, value in self.get("secret", name)["data"].items()
         }
+
+    def wait_for_rollouts(self) -> None:
+        """Returns once every Deployment and StatefulSet of the program runs the pods of its last change and no other."""
+        selector = ",".join(f"{key}={value}" for key, value in OWN.items())
+        self.run("rollout", "status", "deployment,statefulset", f"--selector={selector}", "--timeout=15m")
 
     @contextlib.contextmanager
     def port_forward(self, service: str, port: int) -> Iterator[str]:

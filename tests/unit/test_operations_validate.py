@@ -106,6 +106,7 @@ def programs(tmp_path, monkeypatch, deployment):
     monkeypatch.setenv("SKILLFLAW_API_KEY", KEY)
     answer("output", json.dumps(OUTPUTS))
     answer("port-forward", f"Forwarding from 127.0.0.1:{deployment.server_port} -> 7860\n")
+    answer("rollout", "")
     answer("--raw=/apis", json.dumps({"groups": []}))
     answer(INGRESSES, json.dumps({"items": []}))
     answer(WORKLOADS, json.dumps({"items": []}))
@@ -346,6 +347,14 @@ def test_validate_does_not_begin_without_what_it_needs(programs, outputs, reason
     result = validate()
     assert result.exit_code == 2
     assert reason in result.output
+
+
+def test_validate_asks_no_pods_while_a_rollout_goes_on(programs, tmp_path):
+    (tmp_path / "rollout").unlink()
+    (tmp_path / "port-forward").unlink()
+    result = validate()
+    assert result.exit_code == 2
+    assert "knows nothing of --context=the-context --namespace=the-namespace rollout status" in result.output
 
 
 def test_validate_does_not_begin_without_a_stack(programs, tmp_path):
