@@ -216,7 +216,8 @@ Cpu = Annotated[
     Meta(pattern=r"^[0-9]+(\.[0-9]+|m)?$"),
     words(
         "cores or thousandths of a core, from 1m to 1000, such as 500m, 2 or 1.5",
-        lambda text: _cpu(text) and _between("1m", "1000", whole=False)(text),
+        # In this order: a remainder of a number of 29 digits is none that Decimal knows.
+        lambda text: _between("1m", "1000", whole=False)(text) and _cpu(text),
         {"type": ["string", "number"], "minimum": 0.001, "maximum": 1000},
     ),
 ]

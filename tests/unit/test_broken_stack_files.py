@@ -124,6 +124,10 @@ def places(value: object, path: tuple = ()) -> list[tuple]:
 
 @settings(max_examples=500, deadline=None)
 @example(("cluster",), {"fixed": None})
+@example(("docs", "resources", "requests", "cpu"), 1e25)
+@example(("docs", "resources", "requests", "cpu"), "9" * 5000)
+@example(("cache", "inCluster", "memory"), 10**40)
+@example(("storage", "size"), "9" * 5000)
 @given(st.sampled_from(places(LAB)), anything)
 def test_anything_anywhere_is_accepted_or_refused_but_never_crashes(place, value):
     config = copy.deepcopy(LAB)
